@@ -1,0 +1,1 @@
+"""The one way from a reference to a mount, each step recorded."""

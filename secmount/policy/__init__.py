@@ -1,0 +1,1 @@
+"""The policy folder, the shipped decision program and the decision."""

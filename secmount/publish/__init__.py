@@ -1,0 +1,1 @@
+"""Making what secmount verifies: layouts, keys, signatures."""

@@ -1,0 +1,1 @@
+"""Sources of artifacts and what a reference resolves to."""

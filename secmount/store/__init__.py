@@ -1,0 +1,1 @@
+"""The verified store: content by digest, state beside it."""

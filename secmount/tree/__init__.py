@@ -1,0 +1,1 @@
+"""From held layers to one flattened tree."""

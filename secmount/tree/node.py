@@ -1,0 +1,76 @@
+"""The flattened tree as a value: what a backend mounts. No I/O; paths are bytes-safe text (surrogateescape), never absolute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from secmount.oci.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """`length` bytes at `offset` of the stored object `blob` (a layer, or a derived unpacked layer)."""
+
+    blob: Digest
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A regular file; `digest` is sha256 of its content. Two names of one hard link hold one and the same value."""
+
+    extent: Extent
+    digest: Digest
+    executable: bool
+    mtime: int  # nanoseconds since 1970, may be negative
+    layer: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.extent.length
+
+
+@dataclass(frozen=True, slots=True)
+class Symlink:
+    """A symbolic link with its target as it stands in the layer."""
+
+    target: str
+    mtime: int
+    layer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Entries by name, one component each, sorted by the bytes of the name."""
+
+    entries: Mapping[str, Node] = field(hash=False)
+    mtime: int
+    layer: int
+
+
+Node = File | Symlink | Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An entry or attribute that is not in the tree, and why (`setuid`, `xattr`, `whiteout` …)."""
+
+    path: str
+    layer: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One artifact, flattened, meeting its obligations. `digest` names it injectively (tree.dump)."""
+
+    root: Directory
+    digest: Digest
+    files: int
+    bytes: int
+    withheld: tuple[tuple[str, str], ...]  # (path, reason)
+    dropped: tuple[Dropped, ...]
+    blobs: tuple[Digest, ...]  # every stored object an extent points into, in order of first use

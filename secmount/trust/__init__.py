@@ -1,0 +1,1 @@
+"""From signature material to authenticated facts."""

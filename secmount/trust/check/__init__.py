@@ -1,0 +1,1 @@
+"""Checks of a `Claim`: they verify and parse nothing."""

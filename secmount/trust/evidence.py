@@ -1,0 +1,79 @@
+"""Evidence: what was authenticated about one artifact, and what was looked at in vain.
+
+Only `Signature` values reach the policy; every fact in them stood under a signature by a configured signer's key.
+`Considered` is for people: explanations, the audit record, the nearest miss in a denial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from secmount.oci.descriptor import Descriptor
+from secmount.oci.digest import Digest
+
+MATERIAL_LIMIT = 1 << 20  # bytes of one signature's material; design, promise 1
+SIGNATURES_LIMIT = 32  # signatures examined for one artifact; design 3.4, CVE-2023-46737's lesson
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureTime:
+    """Milliseconds. `not_before` only from inside the signed bytes; `not_after` only from a third party."""
+
+    not_before: int | None = None
+    not_before_source: str | None = None
+    not_after: int | None = None
+    not_after_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature that verified, about `subject`, by a key that `signers` name."""
+
+    format: str
+    subject: Digest
+    signers: tuple[str, ...]
+    principal: str
+    key: str | None = None
+    issuer: str | None = None
+    identity: str | None = None
+    claims: Mapping[str, str] = field(default_factory=dict, hash=False)
+    bound_to: str | None = None  # the repository named inside the signed bytes
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    time: SignatureTime = SignatureTime()
+    material: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One piece of signature material and what came of it; `code` is None where it counts.
+
+    `outcome`: counts, unacceptable (it verified or may be sound, but is not by or for whom it must be), invalid.
+    """
+
+    material: Digest | None
+    format: str
+    outcome: Literal["counts", "unacceptable", "invalid"]
+    code: str | None = None
+    got: str | None = None
+    want: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Evidence as bytes, to be kept in the store so that `--offline` can decide anew."""
+
+    descriptor: Descriptor
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of an artifact whose manifest is `subject`."""
+
+    subject: Digest
+    signatures: tuple[Signature, ...] = ()
+    considered: tuple[Considered, ...] = ()
+    truncated: bool = False
+    kept: tuple[Kept, ...] = ()

@@ -1,0 +1,1 @@
+"""Signature formats: parsers only, each into a `Claim`."""

@@ -1,0 +1,1 @@
+"""Keeping store and mounts sound."""
