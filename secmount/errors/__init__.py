@@ -50,9 +50,18 @@ class SecmountError(Exception):
         super().__init__(code, subject, self.got, self.want, place)
 
     def __str__(self) -> str:
-        facts = [f"want {self.want}" if self.want is not None else "", f"got {self.got}" if self.got is not None else ""]
-        where = f"{self.place.file}:{self.place.line}" if self.place and self.place.line else (self.place.file if self.place else "")
-        return ": ".join(part for part in (self.code, self.subject or "", ", ".join(f for f in facts if f), where) if part)
+        facts = [
+            f"want {self.want}" if self.want is not None else "",
+            f"got {self.got}" if self.got is not None else "",
+        ]
+        where = (
+            f"{self.place.file}:{self.place.line}"
+            if self.place and self.place.line
+            else (self.place.file if self.place else "")
+        )
+        return ": ".join(
+            part for part in (self.code, self.subject or "", ", ".join(f for f in facts if f), where) if part
+        )
 
 
 def _clip(value: object) -> str:

@@ -1,4 +1,7 @@
-"""Descriptors and platforms, from JSON that `oci.exact` has read. OCI image-spec v1.1 `descriptor.md`, `image-index.md`."""
+"""Descriptors and platforms, from JSON that `oci.exact` has read.
+
+OCI image-spec v1.1 `descriptor.md`, `image-index.md`.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,8 @@ class Descriptor:
 
 
 class PlatformJson(msgspec.Struct, frozen=True):
+    """A platform as it stands in JSON."""
+
     os: str = ""
     architecture: str = ""
     variant: str | None = None
@@ -91,4 +96,6 @@ def digest(text: str, *, subject: str) -> Digest:
     try:
         return Digest.parse(text)
     except InputError as err:
-        raise ContentError("SM5012", subject=subject, got=f"digest {text!r}", want="sha256:<64 hex> or sha512:<128 hex>") from err
+        raise ContentError(
+            "SM5012", subject=subject, got=f"digest {text!r}", want="sha256:<64 hex> or sha512:<128 hex>"
+        ) from err

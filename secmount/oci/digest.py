@@ -22,7 +22,7 @@ class Digest:
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Read `text`, or raise `InputError` SM1003: an unknown algorithm is as bad as a wrong length."""
-        if not isinstance(text, str) or not _FORM.fullmatch(text):
+        if not _FORM.fullmatch(text):
             raise InputError("SM1003", got=repr(text), want="sha256:<64 hex> or sha512:<128 hex>, lower case")
         return cls(*text.split(":"))
 
@@ -49,4 +49,6 @@ class Digest:
         if left:
             raise ContentError("SM5002", subject=str(self), got=f"{size - left} bytes", want=f"{size} bytes")
         if hasher.hexdigest() != self.hex:
-            raise ContentError("SM5001", subject=str(self), got=f"{self.algorithm}:{hasher.hexdigest()}", want=str(self))
+            raise ContentError(
+                "SM5001", subject=str(self), got=f"{self.algorithm}:{hasher.hexdigest()}", want=str(self)
+            )

@@ -1,8 +1,9 @@
 """The only reader of JSON from outside: bytes to a value, nothing taken twice and nothing guessed.
 
-Refused, because parsers disagree on them and a difference between two parsers is a way around a signature: duplicate keys
-(msgspec, orjson and `json.loads` take the last in silence), NaN and infinities, a byte order mark, invalid UTF-8, lone
-surrogates, nesting deeper than `DEPTH_LIMIT`, anything after the document, documents over the caller's limit. RFC 8259.
+Refused, because parsers disagree on them and a difference between two parsers is a way around a signature: duplicate
+keys (msgspec, orjson and `json.loads` take the last in silence), NaN and infinities, a byte order mark, invalid UTF-8,
+lone surrogates, nesting deeper than `DEPTH_LIMIT`, anything after the document, documents over the caller's limit.
+RFC 8259.
 """
 
 from __future__ import annotations

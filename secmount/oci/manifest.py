@@ -31,7 +31,7 @@ INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One artifact; `artifact_type` falls back to the config's media type (image-spec, Guidelines for Artifact Usage)."""
+    """One artifact; `artifact_type` falls back to the config's type (image-spec, Guidelines for Artifact Usage)."""
 
     raw: bytes = field(repr=False)
     digest: Digest
@@ -110,10 +110,17 @@ def _descriptors(rows: list[DescriptorJson] | None, subject: str) -> tuple[Descr
 def _media_type(value: Any, document: _DocumentJson, expected: str | None, subject: str) -> str:
     is_index, is_manifest = "manifests" in value, "layers" in value or "config" in value
     if is_index == is_manifest:
-        raise ContentError("SM5013", subject=subject, got="both or neither of manifests and layers", want="an index or a manifest")
+        raise ContentError(
+            "SM5013", subject=subject, got="both or neither of manifests and layers", want="an index or a manifest"
+        )
     said = document.media_type or expected or (OCI_INDEX if is_index else OCI_MANIFEST)
     if expected is not None and said != expected:
         raise ContentError("SM5013", subject=subject, got=f"mediaType {said}", want=expected)
     if said not in (INDEX_TYPES if is_index else MANIFEST_TYPES):
-        raise ContentError("SM5013", subject=subject, got=f"{said} with the fields of {'an index' if is_index else 'a manifest'}", want="a known type that fits its fields")
+        raise ContentError(
+            "SM5013",
+            subject=subject,
+            got=f"{said} with the fields of {'an index' if is_index else 'a manifest'}",
+            want="a known type that fits its fields",
+        )
     return said

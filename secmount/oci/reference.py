@@ -1,7 +1,8 @@
 """References: what a user may write for an artifact, parsed once and never guessed.
 
-`[docker://]name[:tag][@digest]` after distribution/reference (2026-04) with its normalisation; `oci:PATH[:REF|@DIGEST]` and
-`oci-archive:PATH[:REF|@DIGEST]` after containers-transports(5). PATH ends at the first `:` or at `@sha256:`/`@sha512:`.
+`[docker://]name[:tag][@digest]` after distribution/reference (2026-04) with its normalisation; `oci:PATH[:REF|@DIGEST]`
+and `oci-archive:PATH[:REF|@DIGEST]` after containers-transports(5). PATH ends at the first `:` or at `@sha256:` or
+`@sha512:`.
 Short names (`model:v1`) are not searched for: they raise SM1002 with the full name to write instead.
 """
 
@@ -19,7 +20,9 @@ NAME_LIMIT = 255  # characters of host and path; distribution/reference NameTota
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_HOST = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[(?P<v6>[a-fA-F0-9:]+)\])(?::(?P<port>[0-9]{{1,5}}))?", re.ASCII)
+_HOST = re.compile(
+    rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[(?P<v6>[a-fA-F0-9:]+)\])(?::(?P<port>[0-9]{{1,5}}))?", re.ASCII
+)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _BARE_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _REF_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:@/+-]{0,254})", re.ASCII)

@@ -1,7 +1,7 @@
 """Decide whether a resolved artifact may be used.
 
-`decide` is the only maker of `Approved`. Whatever fetches content or builds trees asks for one, so a path around the policy
-does not type-check. This guards against mistakes, not against hostile Python in the process.
+`decide` is the only maker of `Approved`. Whatever fetches content or builds trees asks for one, so a path around the
+policy does not type-check. This guards against mistakes, not against hostile Python in the process.
 """
 
 from __future__ import annotations

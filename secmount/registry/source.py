@@ -1,8 +1,8 @@
 """Where artifacts come from: the `Source` protocol that a layout, an archive, the store and a registry fulfil.
 
-A source is believed in nothing. What it gives as manifest or small blob has been hashed against the descriptor asked for
-before it is returned; what it streams has not, and its only consumer is `store`, through `Digest.check`. A referrers
-list is a hint: every referrer is fetched and judged by its own bytes (facts: registries rewrite `artifactType`).
+A source is believed in nothing. What it gives as manifest or small blob has been hashed against the descriptor asked
+for before it is returned; what it streams has not, and its only consumer is `store`, through `Digest.check`. A
+referrers list is a hint: every referrer is fetched and judged by its own bytes, for registries rewrite `artifactType`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REFERRERS_LIMIT = 64  # referrers read for one subject; more are recorded as tru
 
 
 class Source(Protocol):
-    """One named artifact's place. Raises `RegistryError` SM4xxx for what is not there, `ContentError` SM5xxx for lies."""
+    """One named artifact's place: `RegistryError` SM4xxx for what is not there, `ContentError` SM5xxx for lies."""
 
     def head(self, tag: str | None, digest: Digest | None) -> Descriptor:
         """Say which manifest or index is meant: by digest if given, else by tag, else the only one there is."""

@@ -1,4 +1,7 @@
-"""The flattened tree as a value: what a backend mounts. No I/O; paths are bytes-safe text (surrogateescape), never absolute."""
+"""The flattened tree as a value: what a backend mounts.
+
+No I/O; paths are bytes-safe text (surrogateescape), never absolute.
+"""
 
 from __future__ import annotations
 
