@@ -105,37 +105,59 @@ def sync_directory(dirfd: int) -> None:
 
 
 @contextmanager
-def lock(dirfd: int, name: str, *, exclusive: bool, wait: float | None = LOCK_WAIT) -> Iterator[None]:
-    """Hold the lock file `name` (flock) for the block; it is created with mode 0600 and never removed.
+def lock(
+    dirfd: int, name: str, *, exclusive: bool, wait: float | None = LOCK_WAIT, transient: bool = False
+) -> Iterator[None]:
+    """Hold the lock file `name` (flock) for the block; it is created with mode 0600.
 
     `wait`: seconds; 0 does not wait, None waits for ever. Raise `StorageError` SM7006 (busy, exit 75) when time is up.
-    The system gives the lock back when the process dies.
+    The system gives the lock back when the process dies. `transient`, for exclusive locks of endless many names: the
+    file is removed afterwards.
     """
     subject = place_of(dirfd, name)
+    deadline = None if wait is None else time.monotonic() + wait
+    operation = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     with faults(subject):
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        handle = os.open(name, flags, 0o600, dir_fd=dirfd)
+        handle = _open_lock(dirfd, name)
     try:
-        _acquire(handle, subject, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH, wait)
-        yield
+        with faults(subject):
+            while not (_acquire(handle, operation, deadline) and _is_named(handle, dirfd, name)):
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise StorageError("SM7006", subject=subject, got=f"held by another process for {wait:g} s")
+                os.close(handle)
+                handle = _open_lock(dirfd, name)
+        try:
+            yield
+        finally:
+            if transient and exclusive:
+                remove(dirfd, name)
     finally:
         os.close(handle)
 
 
-def _acquire(handle: int, subject: str, operation: int, wait: float | None) -> None:
-    deadline = None if wait is None else time.monotonic() + wait
-    with faults(subject):
-        if deadline is None:
-            fcntl.flock(handle, operation)
-            return
-        while True:
-            try:
-                fcntl.flock(handle, operation | fcntl.LOCK_NB)
-            except BlockingIOError as err:
-                if time.monotonic() >= deadline:
-                    raise StorageError(
-                        "SM7006", subject=subject, got=f"held by another process for {wait:g} s"
-                    ) from err
-                time.sleep(_POLL)
-            else:
-                return
+def _open_lock(dirfd: int, name: str) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return os.open(name, flags, 0o600, dir_fd=dirfd)
+
+
+def _acquire(handle: int, operation: int, deadline: float | None) -> bool:
+    if deadline is None:
+        fcntl.flock(handle, operation)
+        return True
+    while True:
+        try:
+            fcntl.flock(handle, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
+        else:
+            return True
+
+
+def _is_named(handle: int, dirfd: int, name: str) -> bool:
+    """Whether the lock still bears its name: the last holder of a transient one has taken the name away."""
+    try:
+        return os.path.samestat(os.stat(name, dir_fd=dirfd, follow_symlinks=False), os.fstat(handle))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,1 @@
+"""The tables of state.db, each with the values that it keeps."""
