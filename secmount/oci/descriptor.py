@@ -18,7 +18,9 @@ from secmount.oci import exact
 from secmount.oci.digest import Digest
 
 SIZE_LIMIT = 1 << 53  # bytes; JSON integers are exact up to here (RFC 8785)
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+;= -]{0,200}", re.ASCII)
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"  # RFC 6838 section 4.2, restricted-name
+_PARAMETER = r"; ?[A-Za-z0-9_.-]{1,60}=[A-Za-z0-9!#$&^_.+-]{1,60}"  # as in `…bundle+json;version=0.3`
+_MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}(?:{_PARAMETER}){{0,3}}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class DescriptorJson(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def from_json(value: Any, *, subject: str) -> Descriptor:
-    """Check `value` as a descriptor; raise `ContentError` SM5012."""
+    """Check `value` as a descriptor; raise `ContentError` SM5012 or SM5013 (a field in another spelling)."""
+    exact.check_spelling(value, DescriptorJson, subject=subject)
     return from_struct(exact.convert(value, DescriptorJson, subject=subject), subject=subject)
 
 

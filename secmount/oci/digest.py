@@ -14,10 +14,17 @@ _FORM = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Digest:
-    """A well-formed digest of a supported algorithm; `str()` gives back what was parsed."""
+    """A well-formed digest of a supported algorithm; `str()` gives back what was parsed.
+
+    Its parts are safe as path components and in a URL: there is no other way to make one.
+    """
 
     algorithm: str
     hex: str
+
+    def __post_init__(self) -> None:
+        if not _FORM.fullmatch(f"{self.algorithm}:{self.hex}"):
+            raise ValueError(f"not a digest: {self.algorithm!r}, {self.hex!r}")
 
     @classmethod
     def parse(cls, text: str) -> Digest:
@@ -27,9 +34,9 @@ class Digest:
         return cls(*text.split(":"))
 
     @classmethod
-    def of(cls, data: bytes) -> Digest:
-        """Hash `data` with sha256."""
-        return cls("sha256", hashlib.sha256(data).hexdigest())
+    def of(cls, data: bytes, algorithm: str = "sha256") -> Digest:
+        """Hash `data`; `algorithm` is sha256 or sha512."""
+        return cls(algorithm, hashlib.new(algorithm, data).hexdigest())
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"

@@ -21,7 +21,8 @@ _DIGITS_LIMIT = 40  # digits of a number; int() of a long literal takes quadrati
 
 T = TypeVar("T")
 
-_OPENERS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\{]|[\]\}]', re.DOTALL)
+# An unterminated string must match too: were it retried from each of its quotes, the scan would take quadratic time.
+_OPENERS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\{]|[\]\}]', re.DOTALL)
 
 
 def read(data: bytes, *, limit: int, subject: str) -> Any:
@@ -50,6 +51,20 @@ def convert(value: Any, shape: type[T], *, subject: str) -> T:
         return msgspec.convert(value, shape, strict=True)
     except msgspec.ValidationError as err:
         raise ContentError("SM5012", subject=subject, got=str(err)) from err
+
+
+def check_spelling(value: Any, shape: type[msgspec.Struct], *, subject: str) -> None:
+    """Raise `ContentError` SM5013 if a key of the object `value` is a field of `shape` but for its case.
+
+    Go's encoding/json takes `Layers` for `layers`, and of both the last; every registry and most clients are Go.
+    """
+    if not isinstance(value, dict):
+        return
+    fields = {name.casefold(): name for name in shape.__struct_encode_fields__}
+    for key in value:
+        meant = fields.get(key.casefold(), key)
+        if meant != key:
+            raise ContentError("SM5013", subject=subject, got=f"field {key!r}", want=f"{meant!r} in this spelling")
 
 
 def _bound_depth(data: bytes) -> None:

@@ -11,8 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], int]  # milliseconds now
 
+# Hours to 23: newer versions of `fromisoformat` take 24:00 for the next day, older ones refuse it.
 _FORM = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-9]{2})",
+    re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LIMIT = 253_402_300_799_999  # the last millisecond of the year 9999

@@ -1,7 +1,8 @@
 """Manifests and indexes from their exact bytes. OCI image-spec v1.1 `manifest.md`, `image-index.md`; Docker schema 2.
 
 The bytes are hashed, then the same bytes are parsed, and kept. Refused with SM5013: a document that is both index and
-manifest (CVE-2021-41190), and a `mediaType` unlike what the descriptor or the registry said.
+manifest (CVE-2021-41190), a `mediaType` unlike what the descriptor or the registry said, and a field that another
+parser would take for one of ours.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 
 from secmount.errors import ContentError
 from secmount.oci import descriptor, exact
-from secmount.oci.descriptor import Descriptor, DescriptorJson
+from secmount.oci.descriptor import Descriptor, DescriptorJson, PlatformJson
 from secmount.oci.digest import Digest
 
 MANIFEST_LIMIT = 4 << 20  # bytes; distribution-spec v1.1, Pushing Manifests
@@ -67,36 +68,48 @@ class _DocumentJson(msgspec.Struct, frozen=True, rename="camel"):
     annotations: dict[str, str] | None = None
 
 
-def parse(raw: bytes, *, expected: str | None, subject: str) -> Manifest | Index:
+def parse(raw: bytes, *, expected: str | None, subject: str, algorithm: str = "sha256") -> Manifest | Index:
     """Read a manifest or index of media type `expected` (None: what the document itself says, else what it holds).
 
-    Raise `ContentError` SM5010–SM5013.
+    `algorithm` is that of the digest it was asked for by. Raise `ContentError` SM5010–SM5013.
     """
     value = exact.read(raw, limit=MANIFEST_LIMIT, subject=subject)
+    _check_spelling(value, subject)
     document = exact.convert(value, _DocumentJson, subject=subject)
     media_type = _media_type(value, document, expected, subject)
     if document.schema_version != 2:
         raise ContentError("SM5012", subject=subject, got=f"schemaVersion {document.schema_version}", want="2")
-    digest = Digest.of(raw)
+    digest = Digest.of(raw, algorithm)
     annotations: Mapping[str, str] = MappingProxyType(document.annotations or {})
     about = document.subject and descriptor.from_struct(document.subject, subject=subject)
+    artifact_type = document.artifact_type and descriptor.media_type(document.artifact_type, subject=subject)
     if media_type in INDEX_TYPES:
         entries = _descriptors(document.manifests, subject)
-        return Index(raw, digest, media_type, document.artifact_type, entries, about or None, annotations)
+        return Index(raw, digest, media_type, artifact_type or None, entries, about or None, annotations)
     if document.config is None:
         raise ContentError("SM5012", subject=subject, got="no config", want="a manifest with a config")
     config = descriptor.from_struct(document.config, subject=subject)
-    artifact_type = document.artifact_type or config.media_type
     return Manifest(
         raw=raw,
         digest=digest,
         media_type=media_type,
-        artifact_type=descriptor.media_type(artifact_type, subject=subject),
+        artifact_type=artifact_type or config.media_type,
         config=config,
         layers=_descriptors(document.layers, subject),
         subject=about or None,
         annotations=annotations,
     )
+
+
+def _check_spelling(value: Any, subject: str) -> None:
+    exact.check_spelling(value, _DocumentJson, subject=subject)
+    if not isinstance(value, dict):
+        return
+    for part in (value.get("config"), value.get("subject"), value.get("layers"), value.get("manifests")):
+        for row in part if isinstance(part, list) else (part,):
+            exact.check_spelling(row, DescriptorJson, subject=subject)
+            if isinstance(row, dict):
+                exact.check_spelling(row.get("platform"), PlatformJson, subject=subject)
 
 
 def _descriptors(rows: list[DescriptorJson] | None, subject: str) -> tuple[Descriptor, ...]:

@@ -1,14 +1,12 @@
 """References: what a user may write for an artifact, parsed once and never guessed.
 
 `[docker://]name[:tag][@digest]` after distribution/reference (2026-04) with its normalisation; `oci:PATH[:REF|@DIGEST]`
-and `oci-archive:PATH[:REF|@DIGEST]` after containers-transports(5). PATH ends at the first `:` or at `@sha256:` or
-`@sha512:`.
+and `oci-archive:PATH[:REF|@DIGEST]` after containers-transports(5). PATH ends at the first `:` or at a digest's `@`.
 Short names (`model:v1`) are not searched for: they raise SM1002 with the full name to write instead.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os.path
 import re
 from dataclasses import dataclass
@@ -16,7 +14,9 @@ from dataclasses import dataclass
 from secmount.errors import InputError
 from secmount.oci.digest import Digest
 
-NAME_LIMIT = 255  # characters of host and path; distribution/reference NameTotalLengthMax
+TEXT_LIMIT = 8192  # characters of what is parsed at all; PATH_MAX and the longest name and digest fit twice
+PATH_LIMIT = 255  # characters of the path; distribution/reference RepositoryNameTotalLengthMax
+HOST_LIMIT = 253  # characters of a host name; RFC 1035 section 2.3.4
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
@@ -25,7 +25,8 @@ _HOST = re.compile(
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _BARE_HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_REF_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:@/+-]{0,254})", re.ASCII)
+_REF_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._:@/+-]{0,254})", re.ASCII)  # image-spec annotations.md, and tags
+_DIGEST_MARK = re.compile(r"@(?=sha(?:256|512):|[A-Za-z][A-Za-z0-9+._-]*:[0-9A-Fa-f]{32,}\Z)", re.ASCII)
 _DOCKER_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 
 
@@ -66,6 +67,8 @@ Reference = RegistryReference | LayoutReference
 
 def parse(text: str, *, cwd: str) -> Reference:
     """Read `text`; relative layout paths are below `cwd`. Raise `InputError` SM1001, SM1002 (short name) or SM1003."""
+    if len(text) > TEXT_LIMIT:
+        raise _malformed(text[:80] + "…", f"at most {TEXT_LIMIT} characters")
     for scheme, archive in (("oci:", False), ("oci-archive:", True)):
         if text.startswith(scheme):
             return _layout(text, text.removeprefix(scheme), archive=archive, cwd=cwd)
@@ -74,9 +77,11 @@ def parse(text: str, *, cwd: str) -> Reference:
 
 def registry_name(text: str) -> str:
     """Normalise a bare name (`--as`, `match`): no tag, no digest. Raise `InputError` SM1001 or SM1002."""
+    if len(text) > TEXT_LIMIT:
+        raise _malformed(text[:80] + "…", f"at most {TEXT_LIMIT} characters")
     reference = _registry(text, text)
-    if text.rpartition("/")[2].count(":") or "@" in text:
-        raise InputError("SM1001", subject=text, got=repr(text), want="a name without tag or digest")
+    if ":" in text.rpartition("/")[2] or "@" in text:
+        raise _malformed(text, "a name without tag or digest")
     return reference.name
 
 
@@ -96,8 +101,8 @@ def _registry(text: str, rest: str) -> RegistryReference:
     host = _host(text, first)
     if host == "docker.io" and "/" not in path:
         path = f"library/{path}"
-    if not _PATH.fullmatch(path) or len(host) + 1 + len(path) > NAME_LIMIT:
-        raise _malformed(text, "lower-case path components joined by '/', at most 255 characters")
+    if not _PATH.fullmatch(path) or len(path) > PATH_LIMIT:
+        raise _malformed(text, f"lower-case path components joined by '/', at most {PATH_LIMIT} characters")
     if tag is None and digest is None:
         tag = "latest"
     return RegistryReference(text, host, path, tag, digest)
@@ -109,19 +114,28 @@ def _is_host(first: str) -> bool:
 
 def _host(text: str, first: str) -> str:
     found = _HOST.fullmatch(first)
-    if not found:
+    if not found or len(found["name"]) > HOST_LIMIT:
         raise _malformed(text, "a host name, IPv4 or [IPv6] address, with an optional port")
-    name, port = found["name"].lower(), found["port"]
-    if found["v6"] is not None:
-        try:
-            name = f"[{ipaddress.IPv6Address(found['v6']).compressed}]"
-        except ValueError as err:
-            raise _malformed(text, "a valid IPv6 address") from err
-    if port is not None and not 0 < int(port) < 65536:
+    name = found["name"].lower() if found["v6"] is None else f"[{_ipv6(text, found['v6'])}]"
+    port = 443 if found["port"] is None else int(found["port"])
+    if not 0 < port < 65536:
         raise _malformed(text, "a port from 1 to 65535")
-    if name in _DOCKER_HOSTS and port in (None, "443"):
-        return "docker.io"
-    return name if port in (None, "443") else f"{name}:{int(port)}"
+    if port != 443:
+        return f"{name}:{port}"
+    return "docker.io" if name in _DOCKER_HOSTS else name
+
+
+def _ipv6(text: str, digits: str) -> str:
+    import ipaddress  # only few references have one, and it costs 3 ms
+
+    try:
+        address = ipaddress.IPv6Address(digits)
+    except ValueError as err:
+        raise _malformed(text, "a valid IPv6 address") from err
+    if address.ipv4_mapped is not None:
+        # A second spelling of an IPv4 host: rules for that host would not match it, and Python versions write it apart.
+        raise _malformed(text, f"the IPv4 address itself, {address.ipv4_mapped}")
+    return address.compressed
 
 
 def _short_name(text: str, name: str, tag: str | None, digest: Digest | None) -> InputError:
@@ -129,11 +143,11 @@ def _short_name(text: str, name: str, tag: str | None, digest: Digest | None) ->
     if not _PATH.fullmatch(name) or _BARE_HEX.fullmatch(name):
         return _malformed(text, "HOST/PATH[:TAG][@DIGEST], oci:PATH[:REF|@DIGEST] or oci-archive:PATH[:REF|@DIGEST]")
     full = candidate + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
-    return InputError("SM1002", subject=text, got=repr(text), want=f"a full name, such as {full}")
+    return InputError("SM1002", subject=_shown(text), got=ascii(text), want=f"a full name, such as {full}")
 
 
 def _layout(text: str, rest: str, *, archive: bool, cwd: str) -> LayoutReference:
-    found = re.search(r"@(?=sha(?:256|512):)", rest)
+    found = _DIGEST_MARK.search(rest)
     digest, tag = None, None
     if found:
         rest, digest = rest[: found.start()], Digest.parse(rest[found.end() :])
@@ -141,12 +155,29 @@ def _layout(text: str, rest: str, *, archive: bool, cwd: str) -> LayoutReference
         rest, _, tag = rest.partition(":")
         if not _REF_NAME.fullmatch(tag):
             raise _malformed(text, "a reference name after the path's ':'")
-    if not rest or "\0" in rest or any(ord(char) < 32 or ord(char) == 127 for char in rest):
-        raise _malformed(text, "a path without control characters")
     if tag is not None and digest is not None:
         raise _malformed(text, "either :REF or @DIGEST after a layout's path, not both")
-    return LayoutReference(text, os.path.normpath(os.path.join(cwd, rest)), archive, tag, digest)
+    if rest == "~" or rest.startswith("~/"):
+        raise _malformed(
+            text, f"a path: the shell expands no ~ after a ':'; write $HOME{rest[1:]}, or ./~ if you mean it"
+        )
+    path = os.path.normpath(os.path.join(cwd, rest))
+    if not rest or not _is_plain(rest + path):
+        raise _malformed(text, "a path in UTF-8 without control characters")
+    return LayoutReference(text, "/" + path.lstrip("/"), archive, tag, digest)
+
+
+def _is_plain(path: str) -> bool:
+    try:
+        path.encode("utf-8")  # file names that are not UTF-8 reach us as lone surrogates, which no record can hold
+    except UnicodeEncodeError:
+        return False
+    return not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in path)
+
+
+def _shown(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _malformed(text: str, want: str) -> InputError:
-    return InputError("SM1001", subject=text, got=repr(text), want=want)
+    return InputError("SM1001", subject=_shown(text), got=ascii(text), want=want)
