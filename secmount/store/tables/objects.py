@@ -59,7 +59,3 @@ class Derived:
         """Say that `digest` was made for (kind, key)."""
         sql = "INSERT OR REPLACE INTO derived (kind, key, digest) VALUES (?, ?, ?)"
         self._connection.run(sql, (kind, key, str(digest)))
-
-    def forget(self, digest: Digest) -> None:
-        """Drop every record of `digest`, so that it is made again."""
-        self._connection.run("DELETE FROM derived WHERE digest = ?", (str(digest),))
