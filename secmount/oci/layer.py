@@ -1,8 +1,8 @@
-"""What a layer is, said by annotations and types alone: a file with a path, an archive, or unknown until its bytes are seen.
+"""What a layer is, by annotations and types alone: a file with a path, an archive, or unknown until its bytes are seen.
 
 `shape` is the one function that names a file: the policy's input and the tree both use it, so that a path that a rule
-allowed is the path that is mounted. `check_path` is the one judge of paths, titles and archive entries alike. Design 3.6;
-OCI image-spec v1.1 `annotations.md`; oras-go `content/file`; CNCF model-spec v0.0.7 `specs-go/v1`.
+allowed is the path that is mounted. Design 3.6; OCI image-spec v1.1 `annotations.md`; oras-go `content/file`; CNCF
+model-spec v0.0.7 `specs-go/v1`.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ Kind = Literal["file", "archive", "unknown"]
 class LayerShape:
     """What `layers[position]` is taken for.
 
-    `path` is where a file goes; for an unknown layer, where it goes if it is a file; None for an archive. `prefix` is the
-    directory that every entry of an archive must lie in ("" for anywhere). `compression` is what has to be undone (`any`:
-    what the bytes show), `unpacked` the digest that the undone bytes must have, where an annotation says one. `basis`
-    names what decided.
+    `path` is where a file goes; for an unknown layer, where it goes if it is a file; None for an archive. `prefix` is
+    the directory that every entry of an archive must lie in ("" for anywhere). `compression` is what has to be undone
+    (`any`: what the bytes show), `unpacked` the digest that the undone bytes must have, where an annotation says one.
+    `basis` names what decided.
     """
 
     position: int
     kind: Kind
     path: str | None
     compression: Compression
-    image: bool
     basis: str
+    image: bool = False
     prefix: str = ""
     unpacked: Digest | None = None
     executable: bool = False
@@ -74,8 +74,9 @@ class LayerShape:
 def shape(layer: Descriptor, position: int, manifest: Manifest) -> LayerShape:
     """Say what `layer`, which is `manifest.layers[position]`, is and where its file goes.
 
-    Raise `ContentError`: SM5101–SM5103 for a path that is not one inside the tree, SM5104 for annotations that contradict
-    the type, SM5122 for an encrypted layer, SM5010/SM5012 for file metadata that is not what model-spec says.
+    Raise `ContentError`: SM5101 to SM5103 for a path that is not one inside the tree, SM5104 for an unpack annotation
+    that is neither true nor false, SM5122 for an encrypted layer, SM5010 and SM5012 for file metadata that is not what
+    model-spec says.
     """
     subject = f"layer {position}"
     tokens = _tokens(layer.media_type)
@@ -91,11 +92,12 @@ def shape(layer: Descriptor, position: int, manifest: Manifest) -> LayerShape:
     if kind == "archive":
         prefix = _prefix(layer, subject) if basis == ORAS_UNPACK else ""
         compression = _compression(tokens, basis)
-        return LayerShape(position, kind, None, compression, image, basis, prefix, _unpacked(layer, subject))
+        unpacked = _unpacked(layer, subject)
+        return LayerShape(position, kind, None, compression, basis, image=image, prefix=prefix, unpacked=unpacked)
     executable, mtime = _metadata(layer, subject)
     compression = _compression(tokens, basis) if layer.media_type.startswith(COMPRESSED_FILES) else "none"
     path = _path(layer, position, manifest, subject)
-    return LayerShape(position, kind, path, compression, False, basis, executable=executable, mtime=mtime)
+    return LayerShape(position, kind, path, compression, basis, executable=executable, mtime=mtime)
 
 
 def check_path(path: str, *, subject: str, what: str = "path") -> str:

@@ -1,7 +1,7 @@
-"""Producers of artifacts whose layers are not named by an annotation, as rows of data: adding a producer is adding a row.
+"""Producers whose layers are not named by an annotation, as rows of data: adding a producer is adding a row.
 
-Media types and names are the producers' own (docker/model-runner `pkg/distribution`, ollama `manifest`, Helm `pkg/registry`,
-kitops `pkg/lib/constants`). What is not listed here goes by the general rule of `oci.layer`.
+Media types and names are the producers' own (docker/model-runner `pkg/distribution`, ollama `manifest`, Helm
+`pkg/registry`, kitops `pkg/lib/constants`). What is not listed here goes by the general rule of `oci.layer`.
 """
 
 from __future__ import annotations
