@@ -58,6 +58,8 @@ class Considered:
     code: str | None = None
     got: str | None = None
     want: str | None = None
+    signers: tuple[str, ...] = ()  # whose key it verified with, where it did
+    subject: Digest | None = None  # the manifest or index it was found at
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""Whether a signature holds under a public key.
+
+ECDSA hashes with what belongs to the curve (P-256 SHA-256, P-384 SHA-384, P-521 SHA-512: sigstore algorithm registry),
+else with SHA-256, as cosign before 3.1.2 did on every curve. Ed25519 is pure (RFC 8032), never prehashed. RSA is
+PKCS #1 v1.5, else PSS with any salt length, both with SHA-256.
+"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+
+from secmount.trust.spki import PublicKey
+
+SIGNATURE_LIMIT = 2048  # bytes; the largest accepted RSA key makes 1024, ECDSA P-521 at most 139
+
+
+def holds(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Whether `signature` over `message` was made by the holder of `key`; anything malformed does not hold."""
+    if not signature or len(signature) > SIGNATURE_LIMIT:
+        return False
+    if key.kind == "ed25519":
+        return _ed25519(key, signature, message)
+    if key.kind in _CURVES:
+        return _ecdsa(key, signature, message)
+    return _rsa(key, signature, message)
+
+
+_CURVES: dict[str, tuple[ec.EllipticCurve, tuple[hashes.HashAlgorithm, ...]]] = {
+    "ecdsa-p256": (ec.SECP256R1(), (hashes.SHA256(),)),
+    "ecdsa-p384": (ec.SECP384R1(), (hashes.SHA384(), hashes.SHA256())),
+    "ecdsa-p521": (ec.SECP521R1(), (hashes.SHA512(), hashes.SHA256())),
+}
+
+
+def _ecdsa(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    curve, algorithms = _CURVES[key.kind]
+    public = ec.EllipticCurvePublicKey.from_encoded_point(curve, key.point)
+    for algorithm in algorithms:
+        try:
+            public.verify(signature, message, ec.ECDSA(algorithm))
+        except InvalidSignature:
+            continue
+        return True
+    return False
+
+
+def _ed25519(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    try:
+        ed25519.Ed25519PublicKey.from_public_bytes(key.point).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _rsa(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    public = rsa.RSAPublicNumbers(key.exponent, key.modulus).public_key()
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO)
+    for scheme in (padding.PKCS1v15(), pss):
+        try:
+            public.verify(signature, message, scheme, hashes.SHA256())
+        except InvalidSignature:
+            continue
+        return True
+    return False

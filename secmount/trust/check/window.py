@@ -1,0 +1,29 @@
+"""Whether a key may have made a signature at the time it was made.
+
+Only `not_after` is asked, the time by which a third party says the signature existed: the signer's own words about the
+time would let a stolen key sign yesterday. Without it nothing with a bound holds (GHSA-wqqc-jjcq-vfxm's lesson).
+"""
+
+from __future__ import annotations
+
+from secmount.oci import instant
+from secmount.trust.evidence import SignatureTime
+from secmount.trust.signer import KeySigner
+
+
+def outside(signer: KeySigner, time: SignatureTime) -> tuple[str, str] | None:
+    """Say what was got and what the signer's bounds want of a signature of `time`; None if it is within them."""
+    bounds = {
+        "from": signer.valid_from,
+        "until": signer.valid_until,
+        "revoked since": signer.revoked_since,
+    }
+    want = ", ".join(f"{name} {instant.render(ms)}" for name, ms in bounds.items() if ms is not None)
+    if not want:
+        return None
+    at = time.not_after
+    if at is None:
+        return "no time of the signature that a third party attests", want
+    early = signer.valid_from is not None and at < signer.valid_from
+    late = any(end is not None and at >= end for end in (signer.valid_until, signer.revoked_since))
+    return (f"signed by {instant.render(at)}", want) if early or late else None
