@@ -7,15 +7,29 @@ referrers list is a hint: every referrer is fetched and judged by its own bytes,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, Self
 
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 
 CONFIG_LIMIT = 4 << 20  # bytes of a config read before the decision; design, promise 1
+ABSENT = frozenset({"SM4010", "SM4014"})  # `RegistryError` codes of a source that answered: there is no such thing here
 REFERRERS_LIMIT = 64  # referrers read for one subject; more are recorded as truncated
+
+
+class Referrers(tuple[Descriptor, ...]):
+    """A referrers list of at most REFERRERS_LIMIT rows; `truncated` says that there may be more than was looked at."""
+
+    truncated: bool
+
+    def __new__(cls, rows: Iterable[Descriptor] = (), *, truncated: bool = False) -> Self:
+        """Cut `rows` at the limit."""
+        row = tuple(rows)
+        self = super().__new__(cls, row[:REFERRERS_LIMIT])
+        self.truncated = truncated or len(row) > REFERRERS_LIMIT
+        return self
 
 
 class Source(Protocol):
@@ -33,5 +47,5 @@ class Source(Protocol):
     def stream(self, wanted: Descriptor, *, offset: int = 0) -> AbstractContextManager[Iterator[bytes]]:
         """Open a content blob from `offset` bytes on; the chunks are not verified."""
 
-    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+    def referrers(self, subject: Digest) -> Referrers:
         """List manifests that say they are about `subject`: referrers and the fallback tag's entries."""
