@@ -130,10 +130,11 @@ class _Walk:
             name = pending.pop()
             self.shown = self._spell(name)
             child = self._look(name, here)
+            self.handles.append(child)
             info = os.fstat(child)
             if stat.S_ISLNK(info.st_mode):
                 target = self._link(child, info, here, last=not pending)
-                os.close(child)
+                self._drop(child)
                 pending += _parts(target)
                 here = self._root(last=not pending) if target.startswith("/") else here
                 name, info = ".", os.fstat(here)
@@ -143,10 +144,7 @@ class _Walk:
             self._enter(name)
             if pending:
                 self._drop(here)
-                self.handles.append(child)
                 here = child
-            else:
-                os.close(child)
         return _Found(here, name, info, self.shown)
 
     def close(self) -> None:
@@ -194,7 +192,7 @@ class _Walk:
             )
 
     def _in_sticky(self) -> bool:
-        return bool(os.fstat(self.handles[-1]).st_mode & _OTHERS_WRITE)
+        return bool(os.fstat(self.handles[0]).st_mode & _OTHERS_WRITE)
 
     def _link(self, child: int, info: os.stat_result, here: int, *, last: bool) -> str:
         subject = f"{self.what} {self.shown}"
