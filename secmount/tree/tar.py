@@ -1,0 +1,349 @@
+"""Walks a tar archive that is a stream: yields entries, hashes contents, writes nothing, believes nothing.
+
+ustar (POSIX.1-1988), GNU long names and base-256 numbers, pax records (`tree.pax`). `tarfile` is no boundary
+(CVE-2007-4559, CVE-2024-12718, CVE-2025-4138, -4330, -4435, -4517). Archives that two readers could read as two trees
+are refused: a bad checksum, data after the end, bytes after a NUL in a field, padding that is not zero (it shows
+through mmap behind a file's end), links and directories with content, unknown entry types, a missing end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+from zlib import adler32
+
+from secmount.errors import ContentError
+from secmount.tree import pax
+from secmount.tree.entry import Entry, Kind, Note
+from secmount.tree.limits import EXTENDED_LIMIT, TARGET_LIMIT, TRAILER_LIMIT, Limits
+from secmount.tree.paths import Paths
+
+BLOCK = 512
+_ZERO = bytes(BLOCK)
+_FIELDS = struct.Struct("100s8s16s12s12s8sc100s8s80x155s8x4s")
+_POSIX, _GNU = b"ustar\x0000", b"ustar  \0"
+_STAR = b"tar\0"  # at the end of a header of star, whose prefix has 131 bytes and is followed by times
+_COPY = 64 << 10  # bytes up to which a copy is faster than a view
+_SECONDS_LIMIT = 1 << 40  # either way from 1970: what nanoseconds in 64 bits cannot hold is no time of a file
+_CHECKSUM = slice(148, 156)
+_FILES = frozenset({b"0", b"\0", b"7"})
+_KINDS: dict[bytes, Kind] = {b"1": "h", b"2": "l", b"5": "d"}
+_SPECIAL = {b"3": "a character device", b"4": "a block device", b"6": "a fifo"}
+_UNSUPPORTED = {b"S": "a sparse file", b"M": "a part of a multi-volume archive", b"V": "a volume label"}
+_MODE_BITS = ((0o4000, "setuid"), (0o2000, "setgid"), (0o1000, "sticky"))
+
+
+class _Header(NamedTuple):
+    name: bytes
+    mode: bytes
+    owner: bytes
+    size: bytes
+    mtime: bytes
+    checksum: bytes
+    type: bytes
+    link: bytes
+    magic: bytes
+    prefix: bytes
+    mark: bytes
+
+
+def is_header(block: bytes) -> bool:
+    """Say whether `block` begins with a tar header: magic and checksum."""
+    if len(block) < BLOCK or block[257:265] not in {_POSIX, _GNU}:
+        return False
+    text = block[_CHECKSUM].strip(b"\0 ")
+    return text.isdigit() and b"8" not in text and b"9" not in text and int(text, 8) == _sum(block[:BLOCK])
+
+
+def walk(chunks: Iterable[bytes], *, subject: str, limits: Limits, budget: int, notes: list[Note]) -> Iterator[Entry]:
+    """Yield the entries of the archive in `chunks`, to the stream's end; offsets count from its first byte.
+
+    `budget` is how many bytes of file content may still come. What the tree does not keep is appended to `notes`. Raise
+    `ContentError` SM5101 to SM5103 (paths), SM5104 (no tar), SM5107 (over a limit), SM5108 (broken or ambiguous),
+    SM5109 (sparse, unknown type), SM5110 (device, fifo), SM5112 (symlink without a usable target).
+    """
+    return _Walker(chunks, subject, limits, budget, notes).entries()
+
+
+def _sum(block: bytes) -> int:
+    """Add up a header's bytes, the checksum field taken as spaces.
+
+    The low half of Adler-32 is 1 plus the sum modulo 65521: exact for 256 bytes, whose sum is at most 65280, and four
+    times as fast as `sum`.
+    """
+    return (
+        (adler32(block[:256]) & 0xFFFF)
+        + (adler32(block[256:]) & 0xFFFF)
+        - (adler32(block[_CHECKSUM]) & 0xFFFF)
+        + 255  # eight spaces, and the ones of three Adler sums
+    )
+
+
+class _Window:
+    """A stream, seen through a buffer that begins at `offset` of it."""
+
+    __slots__ = ("_chunks", "at", "data", "offset")
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self.data, self.at, self.offset = b"", 0, 0
+
+    def fill(self, length: int) -> bool:
+        """Have `length` bytes at `at`, or say that the stream ends before."""
+        while len(self.data) - self.at < length:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return False
+            self.offset += self.at
+            self.data, self.at = self.data[self.at :] + chunk if self.at < len(self.data) else chunk, 0
+        return True
+
+    def parts(self, length: int) -> Iterator[memoryview]:
+        """Yield the next `length` bytes in pieces, fewer where the stream ends."""
+        while length and self.fill(1):
+            part = memoryview(self.data)[self.at : self.at + length]
+            self.at += len(part)
+            length -= len(part)
+            yield part
+
+    @property
+    def position(self) -> int:
+        return self.offset + self.at
+
+
+class _Walker:
+    """The state of one walk: where in the stream, what extension records wait for their entry."""
+
+    def __init__(self, chunks: Iterable[bytes], subject: str, limits: Limits, budget: int, notes: list[Note]) -> None:
+        self._window = _Window(chunks)
+        self._subject = subject
+        self._limits, self._budget, self._notes = limits, budget, notes
+        self._paths = Paths(subject)
+        self._records: dict[str, bytes] = {}
+        self._long: dict[str, bytes] = {}
+        self._times: tuple[bytes, int] = (b"", 0)
+        self._owned, self._count = 0, 0
+
+    def entries(self) -> Iterator[Entry]:
+        window, first = self._window, True
+        while True:
+            if not window.fill(BLOCK):
+                raise self._broken("the archive is cut short", "two blocks of zeros at its end")
+            block = window.data[window.at : window.at + BLOCK]
+            window.at += BLOCK
+            if block == _ZERO:
+                self._finish()
+                return
+            header = self._header(block, first=first)
+            first = False
+            self._count += 1
+            if self._count > self._limits.entries:
+                raise ContentError(
+                    "SM5107", subject=self._subject, got="more entries", want=f"at most {self._limits.entries}"
+                )
+            if header.type in b"xgLK":
+                self._extend(header)
+            else:
+                yield self._entry(header)
+
+    def _header(self, block: bytes, *, first: bool) -> _Header:
+        header = _Header._make(_FIELDS.unpack(block))
+        if header.magic not in {_POSIX, _GNU}:
+            if first:
+                raise ContentError(
+                    "SM5104", subject=self._subject, got="bytes that are no tar archive", want="a tar archive"
+                )
+            raise self._broken(f"magic {header.magic!r}", "a ustar header")
+        if self._number(header.checksum, "checksum") != _sum(block):
+            raise self._broken(f"checksum {header.checksum!r}", f"{_sum(block):06o}")
+        return header
+
+    def _entry(self, header: _Header) -> Entry:
+        kind = self._kind(header)
+        path = self._paths.clean(self._name(header), directory=kind == "d")
+        size = self._size(header, kind, path)
+        mtime = self._mtime(header, path)
+        mode = self._number(header.mode, "mode")
+        target = self._target(header, kind, path) if kind in "lh" else ""
+        self._note(header, path, mode)
+        if self._records or self._long:
+            self._records, self._long = {}, {}
+        start = self._window.position
+        digest = self._content(size, path) if kind == "f" else ""
+        return tuple.__new__(Entry, (path, kind, bool(mode & 0o111), mtime, start, size, digest, target))
+
+    def _kind(self, header: _Header) -> Kind:
+        if header.type in _FILES:
+            # V7 archives have no type for directories: a slash at the end says it. Go, GNU tar and Python agree.
+            return "d" if header.type == b"\0" and header.name.rstrip(b"\0").endswith(b"/") else "f"
+        kind = _KINDS.get(header.type)
+        if kind is not None:
+            return kind
+        subject = f"{self._subject}, entry {_text(header.name)!r}"
+        if header.type in _SPECIAL:
+            raise ContentError("SM5110", subject=subject, got=_SPECIAL[header.type], want="a file, directory or link")
+        got = _UNSUPPORTED.get(header.type, f"entry type {header.type!r}")
+        raise ContentError("SM5109", subject=subject, got=got, want="a file, directory or link")
+
+    def _name(self, header: _Header) -> bytes:
+        override = self._override("path")
+        if override is not None:
+            return override
+        name = self._field(header.name, "name")
+        if header.magic == _GNU or not header.prefix[0]:
+            return name
+        prefix = header.prefix[:131] if header.mark == _STAR else header.prefix
+        return self._field(prefix, "prefix") + b"/" + name
+
+    def _target(self, header: _Header, kind: Kind, path: str) -> str:
+        override = self._override("linkpath")
+        raw = self._field(header.link, "link") if override is None else override
+        if kind == "h":
+            return self._paths.clean(raw)
+        if not raw or b"\0" in raw or len(raw) > TARGET_LIMIT:
+            want = f"1 to {TARGET_LIMIT} bytes without NUL"
+            raise ContentError("SM5112", subject=self._at(path), got=f"a target of {len(raw)} bytes", want=want)
+        return raw.decode("utf-8", "surrogateescape")
+
+    def _override(self, key: str) -> bytes | None:
+        """Give the extension record for `key`; a pax record and a GNU one at once are two readings."""
+        if key in self._records and key in self._long:
+            raise self._broken(f"a pax and a GNU record of {key}", "one of them")
+        return self._records.get(key, self._long.get(key))
+
+    def _size(self, header: _Header, kind: Kind, path: str) -> int:
+        size = self._number(header.size, "size")
+        if "size" in self._records:
+            size = pax.size(self._records["size"], field=size, subject=self._at(path))
+        if not 0 <= size < 1 << 63:
+            raise ContentError("SM5108", subject=self._at(path), got=f"size {size}", want="0 to 2^63 - 1")
+        if size and kind != "f":
+            raise ContentError(
+                "SM5108", subject=self._at(path), got=f"{size} bytes of content", want="none for its type"
+            )
+        self._budget -= size
+        if self._budget < 0:
+            raise ContentError(
+                "SM5107", subject=self._at(path), got=f"{size} bytes", want=f"{self._budget + size} left"
+            )
+        return size
+
+    def _mtime(self, header: _Header, path: str) -> int:
+        if "mtime" in self._records:
+            time = pax.nanoseconds(self._records["mtime"], subject=self._at(path))
+        elif header.mtime == self._times[0]:
+            return self._times[1]
+        else:
+            time = self._number(header.mtime, "mtime") * 1_000_000_000
+            self._times = (header.mtime, time)
+        if abs(time) > _SECONDS_LIMIT * 1_000_000_000:
+            raise ContentError("SM5108", subject=self._at(path), got=f"mtime {time} ns", want="a time of a file")
+        return time
+
+    def _note(self, header: _Header, path: str, mode: int) -> None:
+        if mode & 0o7000:
+            self._notes.extend(Note(path, name) for bit, name in _MODE_BITS if mode & bit)
+        if self._records:
+            self._notes.extend(Note(path, name) for name in pax.dropped(self._records))
+        if header.owner.strip(b"0\0 "):
+            self._owned += 1
+
+    def _content(self, size: int, path: str) -> str:
+        """Hash the file content that stands at the window, and pass it and its padding."""
+        window, padded = self._window, size + -size % BLOCK
+        if len(window.data) - window.at >= padded:
+            end = window.at + size
+            digest = hashlib.sha256(
+                window.data[window.at : end] if size <= _COPY else memoryview(window.data)[window.at : end]
+            )
+            padding = window.data[end : window.at + padded]
+            window.at += padded
+        else:
+            digest, left = hashlib.sha256(), size
+            for part in window.parts(size):
+                digest.update(part)
+                left -= len(part)
+            if left or not window.fill(padded - size):
+                raise ContentError(
+                    "SM5108", subject=self._at(path), got="the archive is cut short", want=f"{size} bytes"
+                )
+            padding = window.data[window.at : window.at + padded - size]
+            window.at += padded - size
+        if padding.strip(b"\0"):
+            raise ContentError("SM5108", subject=self._at(path), got="bytes behind its end", want="padding of zeros")
+        return digest.hexdigest()
+
+    def _extend(self, header: _Header) -> None:
+        """Read an extension header for the entry that follows."""
+        size, window = self._number(header.size, "size"), self._window
+        if not 0 <= size <= EXTENDED_LIMIT:
+            raise ContentError(
+                "SM5107", subject=self._subject, got=f"a record of {size} bytes", want=f"at most {EXTENDED_LIMIT}"
+            )
+        self._budget -= size
+        if self._budget < 0 or not window.fill(size + -size % BLOCK):
+            raise self._broken("an extension record that is cut short", f"{size} bytes")
+        body = window.data[window.at : window.at + size]
+        window.at += size + -size % BLOCK
+        if header.type == b"g":
+            pax.check_global(pax.records(body, subject=self._subject), subject=self._subject)
+        elif header.type == b"x":
+            if self._records:
+                raise self._broken("two pax headers for one entry", "one")
+            self._records = pax.records(body, subject=self._subject)
+        else:
+            key = "path" if header.type == b"L" else "linkpath"
+            if key in self._long:
+                raise self._broken("two GNU long names for one entry", "one")
+            self._long[key] = body.rstrip(b"\0")
+
+    def _finish(self) -> None:
+        """Read what follows the first block of zeros: nothing but zeros, and at least one more block of them."""
+        window = self._window
+        if self._records or self._long:
+            raise self._broken("an extension header without an entry", "an entry after it")
+        if not window.fill(BLOCK):
+            raise self._broken("the archive is cut short", "two blocks of zeros at its end")
+        left = TRAILER_LIMIT
+        for part in window.parts(left + 1):
+            left -= len(part)
+            if left < 0:
+                raise ContentError(
+                    "SM5107", subject=self._subject, got="zeros without end", want=f"at most {TRAILER_LIMIT} bytes"
+                )
+            if bytes(part).strip(b"\0"):
+                raise self._broken("bytes behind the archive's end", "zeros")
+        if self._owned:
+            self._notes.append(Note("", f"owner of {self._owned} entries"))
+
+    def _number(self, field: bytes, what: str) -> int:
+        """Read an octal or, its first bit set, a base-256 number in two's complement."""
+        if field[0] & 0x80:
+            bits = 8 * len(field) - 1
+            value = int.from_bytes(field, "big") & ((1 << bits) - 1)
+            return value - (1 << bits) if field[0] & 0x40 else value
+        text = field.rstrip(b"\0 ").lstrip(b" ")
+        if not text:
+            return 0
+        if not text.isdigit() or b"8" in text or b"9" in text:
+            raise self._broken(f"{what} {field!r}", "an octal number")
+        return int(text, 8)
+
+    def _field(self, field: bytes, what: str) -> bytes:
+        text = field.rstrip(b"\0")
+        if b"\0" in text:
+            raise ContentError("SM5102", subject=self._subject, got=f"{what} {field!r}", want="nothing after a NUL")
+        return text
+
+    def _at(self, path: str) -> str:
+        return f"{self._subject}, entry {path!r}"
+
+    def _broken(self, got: str, want: str) -> ContentError:
+        where = f"{self._subject}, byte {self._window.position}"
+        return ContentError("SM5108", subject=where, got=got, want=want)
+
+
+def _text(name: bytes) -> str:
+    return name.rstrip(b"\0").decode("utf-8", "surrogateescape")
