@@ -25,7 +25,9 @@ DOORS = {
     "msgspec": {"secmount.oci", "secmount.config"},
     "opapywasm": {"secmount.policy.wasm"},
     "rich": {"secmount.cli"},
+    "socket": {"secmount.audit.tlog.anchor"},
     "sqlite3": {"secmount.store"},
+    "subprocess": {"secmount.audit.tlog.anchor"},
     "typer": {"secmount.cli"},
     "wasmtime": {"secmount.policy.wasm"},
 }
