@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from secmount.errors import ContentError, RegistryError, SecmountError, TrustError, catalog
+from secmount.errors import ContentError, RegistryError, SecmountError, TrustError
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import Index, Manifest
 from secmount.registry.resolution import Resolution
-from secmount.registry.source import REFERRERS_LIMIT, Source
+from secmount.registry.source import ABSENT, Source
 from secmount.trust import referrers
 from secmount.trust.evidence import SIGNATURES_LIMIT, Evidence, Kept, Signature
 from secmount.trust.formats import bundle
@@ -24,7 +24,6 @@ from secmount.trust.referrers import Material
 from secmount.trust.signer import Signer
 
 KEPT_LIMIT = 8 << 20  # bytes of evidence kept beside an artifact; 32 bundles as producers write them take 0.3 MiB
-_NOT_FOUND = 3  # exit status of design 3.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +58,17 @@ def _read(
 ) -> tuple[list[_Result], bool]:
     """Read the referrers of `about`, at most `room` pieces of material; say whether some were left."""
     try:
-        rows = referrers.ranked(source.referrers(about.digest))
+        rows = source.referrers(about.digest)
     except (ContentError, RegistryError) as err:
         return [_broken(err, about, None)], False
     results: list[_Result] = []
-    for position, row in enumerate(rows):
-        if position == REFERRERS_LIMIT or len(results) == room:
+    for row in {(row.media_type, row.digest, row.size): row for row in rows}.values():
+        if len(results) == room:
             return results, True
         result = _examine(source, row, about, signers)
         if result is not None:
             results.append(result)
-    return results, False
+    return results, rows.truncated
 
 
 def _examine(source: Source, row: Descriptor, about: Manifest | Index, signers: Mapping[str, Signer]) -> _Result | None:
@@ -88,7 +87,7 @@ def _examine(source: Source, row: Descriptor, about: Manifest | Index, signers: 
 
 def _broken(err: SecmountError, about: Manifest | Index, material: Digest | None) -> _Result:
     """Record what cannot be read; what is not there is withheld, but a source that cannot be asked stops everything."""
-    if isinstance(err, RegistryError) and catalog.exit_status(err) != _NOT_FOUND:
+    if isinstance(err, RegistryError) and err.code not in ABSENT:
         raise err
     return _Result(Judged(refused(err, bundle.FORMAT, about.digest, material=material)))
 

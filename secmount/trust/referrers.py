@@ -6,7 +6,6 @@ anything. A referrer is about an artifact only if its own `subject` is exactly t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from secmount.errors import ContentError, TrustError
@@ -40,12 +39,6 @@ class Material:
         return (*config, Kept(self.layer, self.raw), Kept(own, found.raw))
 
 
-def ranked(rows: Iterable[Descriptor]) -> list[Descriptor]:
-    """Drop repetitions and put first what may be a signature: where there are many reports, a limit cuts those off."""
-    unique = {(row.media_type, row.digest, row.size): row for row in rows}
-    return sorted(unique.values(), key=_rank)
-
-
 def read(source: Source, row: Descriptor, about: Manifest | Index) -> Material | None:
     """Fetch the referrer that `row` describes, and its bundle; None where it is no signature material.
 
@@ -60,12 +53,6 @@ def read(source: Source, row: Descriptor, about: Manifest | Index) -> Material |
     layer = _layer(found)
     _check_subject(found, about)
     return Material(found, layer, source.small(layer, limit=MATERIAL_LIMIT))
-
-
-def _rank(row: Descriptor) -> int:
-    if (row.artifact_type or "").startswith(bundle.FAMILY) or any("sigstore" in name for name in row.annotations):
-        return 0
-    return 1 if row.artifact_type in (None, documents.EMPTY) else 2
 
 
 def _is_material(found: Manifest) -> bool:

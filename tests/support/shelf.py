@@ -13,10 +13,11 @@ from secmount.oci.digest import Digest
 from secmount.oci.manifest import OCI_INDEX, OCI_MANIFEST, Index, Manifest
 from secmount.oci.reference import parse
 from secmount.registry.resolution import Resolution
+from secmount.registry.source import Referrers
 from tests.support.keys import Signed
 from tests.support.layouts import OCI_EMPTY, Json, describe, encode
 
-ABSENT = "SM4003"
+ABSENT = "SM4014"
 
 
 @dataclass
@@ -54,10 +55,10 @@ class Shelf:
     def stream(self, wanted: Descriptor, *, offset: int = 0) -> AbstractContextManager[Iterator[bytes]]:
         raise AssertionError(f"content asked for before a decision: {wanted.digest} {offset}")
 
-    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+    def referrers(self, subject: Digest) -> Referrers:
         if str(subject) in self.faults:
             raise self.faults[str(subject)]
-        return tuple(descriptor.from_json(row, subject="row") for row in self.lists.get(str(subject), []))
+        return Referrers(descriptor.from_json(row, subject="row") for row in self.lists.get(str(subject), []))
 
     def _read(self, wanted: Descriptor) -> bytes:
         text = str(wanted.digest)

@@ -22,8 +22,8 @@ def parse(payload: bytes) -> Statement:
         value = exact.read(payload, limit=MATERIAL_LIMIT, subject="statement")
     except ContentError as err:
         raise TrustError("SM2010", got=err.got, want="a statement in exact JSON") from err
-    if not isinstance(value, dict) or value.get("_type") not in TYPES:
-        kind = value.get("_type") if isinstance(value, dict) else value
+    kind = value.get("_type") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in TYPES:
         raise TrustError("SM2010", got=f"_type {kind!r}", want=" or ".join(sorted(TYPES)))
     predicate_type, subjects = value.get("predicateType"), value.get("subject")
     if not isinstance(predicate_type, str) or not predicate_type:

@@ -307,7 +307,8 @@ def test_revocation_sticks_to_the_key_under_whatever_name() -> None:
 
 @pytest.mark.parametrize("bound", ["valid_from", "valid_until", "revoked_since"])
 def test_a_bounded_key_needs_a_time_that_its_holder_cannot_write(bound: str) -> None:
-    bounded = signers(signer(RELEASE, **{bound: 1_700_000_000_000}))
+    limits: Json = {bound: 1_700_000_000_000}
+    bounded = signers(signer(RELEASE, **limits))
     for said in ("2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"):
         assert refusal(signed(signed_at=said), by=bounded).code == "SM2015"
 
