@@ -1,7 +1,7 @@
 """The audit log as the pipeline and the operations use it: append before an effect, append after it, settle, read.
 
-`append` returns when the entry cannot be lost; where that fails it raises, and whoever asked grants nothing. Taking away
-must not depend on the log: `append_essential` falls back to the reserve and never raises.
+`append` returns when the entry cannot be lost; where that fails it raises, and whoever asked grants nothing. Taking
+away must not depend on the log: `append_essential` falls back to the reserve and never raises.
 """
 
 from __future__ import annotations
@@ -90,6 +90,7 @@ class AuditLog:
         if self._opened is not None:
             self._opened.intents.close()
             self._opened = None
+        self._anchors.close()
         self._writer.close()
 
     @property

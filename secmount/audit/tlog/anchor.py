@@ -17,6 +17,7 @@ from secmount.errors import StorageError
 from secmount.local import files, owned
 
 JOURNAL = "/run/systemd/journal/socket"  # systemd.journal native protocol
+SECTOR = 512  # bytes; a checkpoint of ours has about 220
 COMMAND_LIMIT = 10.0  # seconds that a witness command may take
 
 
@@ -39,6 +40,13 @@ class Anchors:
             f"audit-{sha256(os.path.realpath(log).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.checkpoint"
         )
         self.failures: list[str] = []
+        self._copy_handle, self._pid = -1, 0
+
+    def close(self) -> None:
+        """Give back the handle of the copy."""
+        if self._copy_handle >= 0:
+            os.close(self._copy_handle)
+            self._copy_handle = -1
 
     @property
     def place(self) -> str | None:
@@ -56,10 +64,13 @@ class Anchors:
                 return None
             raise
         try:
-            data = files.read_if_any(dirfd, self._name, NOTE_LIMIT)
+            data, again = files.read_if_any(dirfd, self._name, NOTE_LIMIT), None
+            while data != again:  # it is overwritten in place: believe what two looks agree on
+                again, data = data, files.read_if_any(dirfd, self._name, NOTE_LIMIT)
         finally:
             os.close(dirfd)
-        return stated(data.decode("utf-8", "replace"), subject=self.place or "") if data else None
+        note = (data or b"").decode("utf-8", "replace").rstrip("\n")
+        return stated(f"{note}\n", subject=self.place or "") if note else None
 
     def tell(self, checkpoint: Checkpoint) -> None:
         """Put `checkpoint` under `state` and into the journal; called in order, for every checkpoint."""
@@ -86,18 +97,15 @@ class Anchors:
                 self.failures.append(f"checkpoint not taken by {witness.kind} {witness.target}: {err}")
 
     def _remember(self, state: str, checkpoint: Checkpoint) -> None:
-        """Write without a flush: a copy that is a moment behind after power loss is still a copy of the past."""
-        dirfd = owned.make_directory(state, uid=self._uid, what="state")
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            handle = os.open(f".{self._name}", flags, 0o600, dir_fd=dirfd)
+        """Overwrite the copy, one sector, unflushed: a moment behind after power loss, it is still of the past."""
+        if self._copy_handle < 0 or self._pid != os.getpid():
+            dirfd = owned.make_directory(state, uid=self._uid, what="state")
             try:
-                files.write_all(handle, checkpoint.note.encode())
+                flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._copy_handle, self._pid = os.open(self._name, flags, 0o600, dir_fd=dirfd), os.getpid()
             finally:
-                os.close(handle)
-            os.rename(f".{self._name}", self._name, src_dir_fd=dirfd, dst_dir_fd=dirfd)
-        finally:
-            os.close(dirfd)
+                os.close(dirfd)
+        os.pwrite(self._copy_handle, checkpoint.note.encode().ljust(SECTOR, b"\n"), 0)
 
     def _copy(self, path: str, checkpoint: Checkpoint) -> None:
         dirfd = owned.open_directory(os.path.dirname(path), uid=self._uid, what="witness")

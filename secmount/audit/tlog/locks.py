@@ -13,7 +13,7 @@ from types import TracebackType
 from secmount.errors import StorageError
 
 WAIT = 30.0  # seconds; a writer holds a lock for milliseconds, so a longer wait means a stopped process
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0001, 0.005  # seconds between attempts
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.00005, 0.0004  # seconds between attempts
 _FLOCK = struct.Struct("hhqqi4x")  # struct flock of Linux on 64-bit machines: type, whence, start, len, pid
 
 

@@ -12,8 +12,12 @@ import binascii
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from secmount.errors import StorageError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 NOTE_LIMIT = 64 << 10  # bytes of a note that is read; signed-note asks for 16 signatures at least
 _ED25519 = b"\x01"  # signed-note, Signature types
@@ -80,17 +84,19 @@ class Signer:
 
     def verifier(self) -> Verifier:
         """Give the public half."""
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        return Verifier(self.name, Ed25519PrivateKey.from_private_bytes(self.seed).public_key().public_bytes_raw())
+        return Verifier(self.name, self._private().public_key().public_bytes_raw())
 
     def sign(self, text: str) -> str:
         """Make a note of `text`, which ends in a newline."""
+        private = self._private()
+        known = key_id(self.name, private.public_key().public_bytes_raw())
+        coded = base64.b64encode(known + private.sign(text.encode())).decode()
+        return f"{text}\n— {self.name} {coded}\n"
+
+    def _private(self) -> Ed25519PrivateKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        signature = Ed25519PrivateKey.from_private_bytes(self.seed).sign(text.encode())
-        coded = base64.b64encode(self.verifier().id + signature).decode()
-        return f"{text}\n— {self.name} {coded}\n"
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
 
 
 @dataclass(frozen=True, slots=True)
