@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from secmount.errors import ContentError, TrustError
@@ -17,6 +17,7 @@ from secmount.trust import spki
 from secmount.trust.evidence import Evidence, Signature
 from secmount.trust.formats import bundle, statement
 from tests.support import keys, shelf
+from tests.support.examples import examples
 from tests.support.layouts import BUNDLE, OCI_MANIFEST, Json, describe, encode
 from tests.unit.trust.bench import MODEL, OTHER, RELEASE, evidence, signed
 
@@ -97,33 +98,33 @@ def under(bundle_bytes: bytes) -> Evidence:
     return evidence(keys.refer(shelf.row_of(MODEL), bundle_bytes))
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(mutated_bytes(GOOD.bundle))
 @example(GOOD.bundle)
 def test_bytes_of_a_bundle(data: bytes) -> None:
     unchanged_or_refused(under(data))
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(mutated_json(keys.decoded(GOOD.bundle)))
 def test_values_of_a_bundle(document: Json) -> None:
     unchanged_or_refused(under(_encoded(document)))
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(mutated_bytes(GOOD.manifest))
 def test_bytes_of_a_referrer(data: bytes) -> None:
     unchanged_or_refused(evidence(replace(GOOD, manifest=data, row=describe(data, OCI_MANIFEST))))
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(mutated_json(keys.decoded(GOOD.manifest)))
 def test_values_of_a_referrer(document: Json) -> None:
     data = _encoded(document)
     unchanged_or_refused(evidence(replace(GOOD, manifest=data, row=describe(data, OCI_MANIFEST))))
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(mutated_json(json.loads(base64.b64decode(keys.decoded(GOOD.bundle)["dsseEnvelope"]["payload"]))))
 def test_statements_that_really_were_signed(said: Json) -> None:
     payload = _encoded(said)
@@ -137,7 +138,7 @@ def test_statements_that_really_were_signed(said: Json) -> None:
         assert found.signatures[0].bound_to == (rows[0].get("annotations") or {}).get(keys.REPOSITORY)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(values)
 def test_any_document_as_bundle_and_as_statement(value: object) -> None:
     data = _encoded(value)
@@ -145,7 +146,7 @@ def test_any_document_as_bundle_and_as_statement(value: object) -> None:
     _refuses(lambda: statement.parse(data))
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.sampled_from(keys.ALGORITHMS), st.data())
 def test_an_accepted_key_is_what_cryptography_would_write(algorithm: str, data: st.DataObject) -> None:
     der = data.draw(mutated_bytes(keys.pair(algorithm).spki))
@@ -158,7 +159,7 @@ def test_an_accepted_key_is_what_cryptography_would_write(algorithm: str, data: 
     assert _rewritten(der) == der
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(mutated_bytes(keys.pair().public_pem))
 def test_a_public_key_file_is_read_or_refused(data: bytes) -> None:
     _refuses(lambda: spki.load(data, subject="x"))
