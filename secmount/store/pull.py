@@ -48,11 +48,12 @@ def pull(approved: Approved, source: Source, store: Store, *, progress: Progress
     """
     layers = approved.resolution.manifest.layers
     held = tuple(HeldLayer(position, layers[position]) for position in sorted(approved.decision.approved))
-    for descriptor in {layer.descriptor.digest: layer.descriptor for layer in reversed(held)}.values():
+    # by size, too: a second row may state another one for the same digest, and that is a lie to be found
+    for descriptor in {(row.descriptor.digest, row.descriptor.size): row.descriptor for row in held}.values():
         if not store.has(descriptor):
             with source.stream(descriptor) as chunks:
                 store.put(descriptor, _reporting(descriptor, chunks, progress))
-        if progress is not None:
+        elif progress is not None:
             progress(descriptor, descriptor.size)
     return Held(approved, held, seal=_SEAL)
 

@@ -1,0 +1,127 @@
+"""Content is asked for after an approval, as far as it reaches, and is held when every byte was checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from secmount.errors import ContentError, RegistryError
+from secmount.oci.descriptor import Descriptor
+from secmount.oci.digest import Digest
+from secmount.store.cas import Store
+from secmount.store.pull import Held, HeldLayer, pull
+from tests.support.stores import Content, approve, resolution
+
+ONE, TWO, THREE = b"one" * 1000, b"two" * 1000, b"three" * 1000
+
+
+@pytest.fixture
+def source() -> Content:
+    return Content()
+
+
+def layers(source: Content, *contents: bytes) -> list[Descriptor]:
+    return [source.add(content) for content in contents]
+
+
+def blobs(store: Store) -> set[str]:
+    return {name for _, name in store.names("blobs")}
+
+
+def test_only_approved_layers_are_asked_for(store: Store, source: Content) -> None:
+    rows = layers(source, ONE, TWO, THREE)
+    held = pull(approve(resolution(rows), [2, 0]), source, store)
+    assert source.asked == [rows[0].digest, rows[2].digest]
+    assert held.layers == (HeldLayer(0, rows[0]), HeldLayer(2, rows[2]))
+    assert blobs(store) == {rows[0].digest.hex, rows[2].digest.hex}
+    assert source.open == 0
+
+
+def test_held_ones_are_not_asked_for_again(store: Store, source: Content) -> None:
+    rows = layers(source, ONE, TWO)
+    store.put(rows[0], [ONE])
+    pull(approve(resolution(rows)), source, store)
+    pull(approve(resolution(rows)), source, store)
+    assert source.asked == [rows[1].digest]
+
+
+def test_held_one_that_was_changed_is_fetched_again(store: Store, source: Content) -> None:
+    rows = layers(source, ONE)
+    pull(approve(resolution(rows)), source, store)
+    path = Path(store.root, "blobs", "sha256", rows[0].digest.hex)
+    path.chmod(0o600)
+    path.write_bytes(ONE[::-1])
+    path.chmod(0o400)
+    pull(approve(resolution(rows)), source, store)
+    assert source.asked == [rows[0].digest] * 2
+    with store.open(rows[0].digest) as blob:
+        assert blob.pread(9999, 0) == ONE
+
+
+def test_one_digest_twice_is_fetched_once_and_held_twice(store: Store, source: Content) -> None:
+    rows = layers(source, ONE, TWO, ONE)
+    held = pull(approve(resolution(rows)), source, store)
+    assert source.asked == [rows[0].digest, rows[1].digest]
+    assert [layer.position for layer in held.layers] == [0, 1, 2]
+
+
+def test_one_digest_with_two_sizes_is_refused(store: Store, source: Content) -> None:
+    (row,) = layers(source, ONE)
+    with pytest.raises(ContentError) as caught:
+        pull(approve(resolution([row, replace(row, size=row.size + 1)])), source, store)
+    assert caught.value.code == "SM5002"
+
+
+@pytest.mark.parametrize(
+    ("lie", "code"), [([TWO[:-1]], "SM5002"), ([TWO, b"x"], "SM5002"), ([TWO[::-1]], "SM5001"), ([], "SM5002")]
+)
+def test_layer_that_is_not_what_was_approved_is_refused(
+    store: Store, source: Content, lie: list[bytes], code: str
+) -> None:
+    rows = layers(source, ONE, TWO, THREE)
+    source.lies[rows[1].digest] = lie
+    with pytest.raises(ContentError) as caught:
+        pull(approve(resolution(rows)), source, store)
+    assert caught.value.code == code
+    assert blobs(store) == {rows[0].digest.hex}
+    assert os.listdir(os.path.join(store.root, "ingest")) == []
+    assert source.asked == [rows[0].digest, rows[1].digest]
+    assert source.open == 0
+
+
+def test_fault_of_the_source_and_interrupt_pass_and_leave_nothing(store: Store, source: Content) -> None:
+    def broken(fault: BaseException) -> Iterator[bytes]:
+        yield ONE[:10]
+        raise fault
+
+    for fault in (RegistryError("SM4002"), KeyboardInterrupt()):
+        rows = layers(source, ONE)
+        source.lies[rows[0].digest] = broken(fault)
+        with pytest.raises(type(fault)):
+            pull(approve(resolution(rows)), source, store)
+        assert blobs(store) == set()
+        assert os.listdir(os.path.join(store.root, "ingest")) == []
+        assert source.open == 0
+
+
+def test_progress_counts_up_to_the_size(store: Store, source: Content) -> None:
+    rows = layers(source, ONE, TWO)
+    source.lies[rows[0].digest] = [ONE[:1000], ONE[1000:]]
+    store.put(rows[1], [TWO])
+    seen: list[tuple[Digest, int]] = []
+    pull(approve(resolution(rows)), source, store, progress=lambda row, done: seen.append((row.digest, done)))
+    assert seen == [
+        (rows[0].digest, 1000),
+        (rows[0].digest, 3000),
+        (rows[1].digest, 3000),
+    ]
+
+
+def test_nobody_else_makes_a_held(source: Content) -> None:
+    approved = approve(resolution(layers(source, ONE)))
+    with pytest.raises(TypeError):
+        Held(approved, (), seal=object())
