@@ -38,6 +38,15 @@ def pytest_configure() -> None:
     sys.addaudithook(_stay_here)
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail where no test was selected: nothing was shown."""
+    config = session.config
+    asked = not config.option.collectonly and not hasattr(config, "workerinput")  # xdist's workers share one answer
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and asked:
+        sys.stderr.write("no test was selected\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_unconfigure() -> None:
     """Take the home away if it is still empty: what a test left there should be seen."""
     try:
