@@ -6,13 +6,19 @@ policy does not type-check. This guards against mistakes, not against hostile Py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Literal
 
+from secmount.errors import PolicyError
 from secmount.oci.digest import Digest
+from secmount.oci.layer import shape
+from secmount.policy import denial, recheck
+from secmount.policy.engine import Answer
 from secmount.policy.glob import Pattern
+from secmount.policy.rules import Policy, Rule, choose
 from secmount.registry.resolution import Resolution
+from secmount.trust.evidence import Evidence
 
 _SEAL = object()  # never leaves this module
 
@@ -86,3 +92,148 @@ class Denied:
 
     resolution: Resolution
     decision: Decision
+
+
+def decide(
+    resolution: Resolution,
+    evidence: Evidence,
+    policy: Policy,
+    rule: Rule,
+    answer: Answer,
+    *,
+    decision_id: str,
+    now_ms: int,
+    exec_asked: bool,
+    memo: bool = False,
+) -> Approved | Denied:
+    """Turn the program's `answer` under `rule` into an approval or a denial. `memo`: the answer was remembered.
+
+    Raise `PolicyError` SM3094 for an answer that contradicts itself, the policy or the rule that was chosen, SM3096 for
+    one that allows what our own checks do not; ValueError where evidence or rule are of something else, which is a bug.
+    """
+    if evidence.subject != resolution.digest or any(s.subject not in resolution.subjects for s in evidence.signatures):
+        raise ValueError("evidence about another artifact")
+    if rule is not choose(policy, resolution.name, asserted=resolution.name_source != "asked"):
+        raise ValueError("a rule that is not the one for this name")
+    contradiction = next(_contradictions(resolution, policy, rule, answer, now_ms), None)
+    if contradiction is not None:
+        raise PolicyError("SM3094", subject=resolution.name, got=contradiction, decision_id=decision_id)
+    signers = recheck.credited(resolution, evidence, policy, rule, now_ms=now_ms)
+    nearest = denial.nearest(resolution, evidence, policy, rule, now_ms=now_ms)
+    decision = Decision(
+        id=decision_id,
+        verdict="denied",
+        rule=rule.name,
+        rule_line=rule.line,
+        policy_revision=policy.revision,
+        checks=tuple(Check(row.id, row.ok, *denial.text(row, nearest)) for row in answer.checks),
+        deny=denial.codes(answer, evidence),
+        signers=tuple(signers),
+        valid_until=answer.valid_until,
+        memo=memo,
+    )
+    if not answer.allow:
+        return Denied(resolution, decision)
+    against = next(recheck.disagreements(resolution, evidence, policy, rule, answer.approved, now_ms=now_ms), None)
+    if against is not None:
+        raise PolicyError("SM3096", subject=resolution.name, got="allowed", want=against, decision_id=decision_id)
+    decision = replace(
+        decision,
+        verdict="allowed",
+        approved=answer.approved,
+        withheld=_withheld(resolution, rule, answer),
+        exec=rule.exec and answer.exec and exec_asked,
+    )
+    return Approved(resolution, decision, _obligations(policy, rule), _SEAL)
+
+
+def _contradictions(resolution: Resolution, policy: Policy, rule: Rule, answer: Answer, now_ms: int) -> Iterator[str]:
+    """Say what in `answer` cannot be meant, whatever the evidence."""
+    ids = [row.id for row in answer.checks]
+    failed = {row.id for row in answer.checks if not row.ok}
+    if answer.rule != rule.name:
+        yield f"rule {answer.rule!r} where {rule.name!r} is the longest match"
+    if len(set(ids)) != len(ids):
+        yield "a check that is answered twice"
+    if {reason.args.get("check") for reason in answer.deny} != failed:
+        yield "checks that failed and reasons for the denial are not the same"
+    if answer.allow == bool(failed):
+        yield "allowed with a failed check" if answer.allow else "denied without a reason"
+    if any(index not in range(len(resolution.manifest.layers)) for index in answer.approved):
+        yield "an approved layer that does not exist"
+    if list(answer.approved) != sorted(set(answer.approved)):
+        yield "approved layers out of order or twice"
+    if answer.valid_until is not None and answer.valid_until <= now_ms:
+        yield "an answer that has run out"
+    if answer.exec and not rule.exec:
+        yield "exec where the rule does not allow it"
+    if answer.allow:
+        yield from _unfounded(policy, rule, answer)
+
+
+def _unfounded(policy: Policy, rule: Rule, answer: Answer) -> Iterator[str]:
+    """Say what is missing from an answer that allows."""
+    silent = _asked(policy, rule) - {row.id for row in answer.checks}
+    if silent:
+        yield f"no word on {', '.join(sorted(silent))}"
+    if not answer.approved:
+        yield "allowed with no layer"
+    if answer.obligations != _as_answered(policy, rule):
+        yield "obligations that are not the rule's"
+
+
+def _asked(policy: Policy, rule: Rule) -> set[str]:
+    """Name the checks that an answer under `rule` must speak about."""
+    signed = not rule.unsigned
+    return {
+        check
+        for check, asked in {
+            "rule": True,
+            "signatures": True,
+            "signer-validity": signed,
+            "bind": signed,
+            "max-age": rule.max_age is not None,
+            "artifact-types": rule.artifact_types is not None,
+            "media-types": rule.media_types is not None,
+            "annotations": bool(rule.annotations),
+            "max-size": rule.max_size is not None,
+            "namespaces": rule.namespaces is not None,
+            "deny.digests": bool(policy.deny.digests),
+            "deny.media-types": bool(policy.deny.media_types),
+            "deny.paths": bool(policy.deny.paths),
+            "layers": True,
+        }.items()
+        if asked
+    }
+
+
+def _as_answered(policy: Policy, rule: Rule) -> dict[str, object]:
+    """Write the obligations as the program must answer them."""
+    return {
+        "exclude": [pattern.text for pattern in rule.exclude],
+        "forbid_paths": [pattern.text for pattern in policy.deny.paths],
+        "forbid_digests": [str(digest) for digest in policy.deny.digests],
+        "max_unpacked_size": rule.max_unpacked_size,
+        "symlinks": rule.symlinks,
+    }
+
+
+def _obligations(policy: Policy, rule: Rule) -> Obligations:
+    return Obligations(
+        exclude=rule.exclude,
+        forbid_paths=policy.deny.paths,
+        forbid_digests=frozenset(policy.deny.digests),
+        max_unpacked_size=rule.max_unpacked_size,
+        symlinks=rule.symlinks,
+    )
+
+
+def _withheld(resolution: Resolution, rule: Rule, answer: Answer) -> tuple[Withheld, ...]:
+    """Name the file layers that are not approved; their paths hide what earlier layers had there."""
+    withheld: list[Withheld] = []
+    for position, layer in enumerate(resolution.manifest.layers):
+        if position not in answer.approved:
+            found = shape(layer, position, resolution.manifest)
+            pattern = recheck.excluded(found, rule)
+            withheld.append(Withheld(found.path or "", f"exclude {pattern.text if pattern else ''}".strip()))
+    return tuple(withheld)

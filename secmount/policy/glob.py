@@ -1,19 +1,19 @@
-"""The one glob grammar of the policy (design 3.3), for paths, media types, identities, namespaces and rule matches.
+"""The one glob grammar of the policy (design 3.3), for paths, media types, identities and namespaces.
 
 A pattern is split at `/`. Inside a component `*` stands for any run of characters; `**` stands for zero or more whole
 components, so `**/*.pkl` matches `evil.pkl` and `a/**` matches `a`. A media type may also end in `.**`: zero or more
-dotted parts. What other dialects give a meaning (`?`, `[`, `{`, `\\`, a leading `!`) is refused, never taken literally.
+dotted parts. What other dialects give a meaning (`?`, brackets, braces, a backslash, a leading `!`) is refused, never
+taken literally.
 
 Case folding is `str.casefold` of pattern and value, for paths and media types (RFC 6838 4.2). `regex` is anchored and
-means the same to RE2 and to Python's `re`, over folded values; Python itself matches with an equal program in which every
-wildcard is atomic, because RE2 takes linear time and a backtracking matcher does not.
+means the same to RE2 and to Python's `re`, over folded values. Python itself matches with an equal program in which
+every wildcard is atomic, because RE2 takes linear time and a backtracking matcher does not.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
 
 LENGTH_LIMIT = 1024  # characters of a pattern; RE2 programs stay far below their size limit
 MATCH_ANY = "**"
@@ -113,11 +113,11 @@ def _components(text: str, *, empty: bool = False) -> list[str]:
 def _pattern(text: str, parts: list[str], *, folded: bool, dotted: bool = False) -> Pattern:
     parts = [fold(part) for part in parts] if folded else parts
     parts = [part for at, part in enumerate(parts) if part != MATCH_ANY or parts[at - 1 : at] != [MATCH_ANY]]
-    return Pattern(text, _regex(parts, dotted), folded, re.compile(_atomic(parts, dotted)))
+    return Pattern(text, _regex(parts, dotted=dotted), folded, re.compile(_atomic(parts, dotted=dotted)))
 
 
-def _regex(parts: list[str], dotted: bool) -> str:
-    """Write `parts` for RE2, without what RE2 and `re` read differently (`.`, `$` alone, lookaround, classes by name)."""
+def _regex(parts: list[str], *, dotted: bool) -> str:
+    """Write `parts` for RE2, in the part of its syntax that `re.fullmatch` reads alike: literals and `[^/]*`."""
     if parts == [MATCH_ANY]:
         return r"^[^/]*(?:/[^/]*)*$"
     text = ""
@@ -130,7 +130,7 @@ def _regex(parts: list[str], dotted: bool) -> str:
     return f"^{text}{'(?:[.][^/]*)?' if dotted else ''}$"
 
 
-def _atomic(parts: list[str], dotted: bool) -> str:
+def _atomic(parts: list[str], *, dotted: bool) -> str:
     """Write `parts` for values with a `/` appended, each wildcard taking the first fit for good.
 
     Exact, as between two wildcards stands a run of fixed length: an earlier fit of it leaves the rest no less to match.

@@ -1,0 +1,507 @@
+# The decision program that ships with secmount: secmount.input/v1 and a policy in, one decision out. A policy folder
+# cannot replace or extend it.
+#
+# Written positively: an artifact is allowed when every id of `ids` is in `holds`, and an id gets there only by a body
+# that is true. What cannot be evaluated (a field that is missing, a pattern that is malformed) is undefined, and so is
+# not in `holds`: it has failed. Hence `x == false` where others write `not x`, and `is_number` before every comparison
+# of times: in Rego null is less than every number.
+#
+# No built-in function of the host is used, so that every engine computes the same: regular expressions are RE2, case is
+# folded before the input is written, times are integers.
+package secmount
+
+import data.secmount.policy
+
+# Every check, in the order in which a denial names them, with the code it is explained under.
+codes := {
+	"rule": "SM3002",
+	"signatures": "SM2002",
+	"signer-validity": "SM3011",
+	"bind": "SM3012",
+	"max-age": "SM3013",
+	"artifact-types": "SM3014",
+	"media-types": "SM3015",
+	"annotations": "SM3016",
+	"max-size": "SM3017",
+	"namespaces": "SM3018",
+	"deny.digests": "SM3019",
+	"deny.media-types": "SM3020",
+	"deny.paths": "SM3021",
+	"layers": "SM3022",
+}
+
+ids := [
+	"rule",
+	"signatures",
+	"signer-validity",
+	"bind",
+	"max-age",
+	"artifact-types",
+	"media-types",
+	"annotations",
+	"max-size",
+	"namespaces",
+	"deny.digests",
+	"deny.media-types",
+	"deny.paths",
+	"layers",
+]
+
+# Milliseconds that a signature's time may lie in the future: the clocks of signer and verifier differ.
+skew := 300000
+
+decision := {
+	"allow": count(failed) == 0,
+	"rule": rule_name,
+	"checks": [check(id) | some id in ids; shown(id)],
+	"deny": [{"code": codes[id], "args": {"check": id}} | some id in failed],
+	"approved": approved,
+	"obligations": obligations,
+	"exec": exec,
+	"valid_until": valid_until,
+}
+
+failed := [id | some id in ids; not id in holds]
+
+check(id) := {
+	"id": id,
+	"ok": id in holds,
+	"got": object.get(got, [id], null),
+	"want": object.get(want, [id], null),
+}
+
+shown(id) if not id in idle
+
+shown(id) if not id in holds
+
+# What the rule does not ask for holds. Each is known positively: the key is there, and null.
+holds contains id if some id in idle
+
+# --- the rule -------------------------------------------------------------------------------------------------------
+
+name := input.reference.repository if input.reference.registry == null
+
+name := concat("/", [input.reference.registry, input.reference.repository]) if is_string(input.reference.registry)
+
+eligible contains id if {
+	some id, candidate in policy.rules
+	matches(candidate.match)
+	may_be_named(candidate)
+}
+
+matches(match) if {
+	match.layout == startswith(name, "oci:")
+	fits(match)
+}
+
+fits(match) if match.kind == "any"
+
+fits(match) if {
+	match.kind in {"exact", "prefix"}
+	match.base == name
+}
+
+fits(match) if {
+	match.kind == "prefix"
+	startswith(name, concat("", [match.base, "/"]))
+}
+
+may_be_named(candidate) if candidate.unsigned == false
+
+may_be_named(candidate) if {
+	candidate.unsigned == true
+	input.reference.name_source == "asked"
+}
+
+heaviest := max([policy.rules[id].match.weight | some id in eligible])
+
+default rule_name := null
+
+rule_name := id if {
+	some id in eligible
+	policy.rules[id].match.weight == heaviest
+}
+
+rule := policy.rules[rule_name]
+
+holds contains "rule" if is_string(rule_name)
+
+got["rule"] := rule_name
+
+want["rule"] := name
+
+# --- signatures -----------------------------------------------------------------------------------------------------
+
+# The signers of the rule, in the order in which a principal is credited to them.
+order := [signer | some group in rule.require; some signer in group.signers]
+
+subjects contains input.artifact.digest
+
+subjects contains input.artifact.reached_through.digest
+
+# A signature as one of the rule's signers: by that signer's key, about this artifact.
+counted := [pair |
+	some signature in input.signatures
+	signature.subject in subjects
+	some signer in order
+	signer in signature.signers
+	policy.signers[signer].principal == signature.principal
+	pair := {
+		"signer": signer,
+		"principal": signature.principal,
+		"bound_to": signature.bound_to,
+		"time": signature.time,
+	}
+]
+
+in_force := [pair | some pair in counted; valid(pair)]
+
+bound := [pair | some pair in in_force; bound_right(pair)]
+
+fresh := [pair | some pair in bound; young(pair)]
+
+# Each principal is credited once, to the first signer in the rule's order that it signed as.
+credited(pairs) := {signer |
+	some principal in {pair.principal | some pair in pairs}
+	signer := [candidate |
+		some candidate in order
+		some pair in pairs
+		pair.principal == principal
+		pair.signer == candidate
+	][0]
+}
+
+met(pairs) if {
+	count(rule.require) > 0
+	signers := credited(pairs)
+	every group in rule.require {
+		group.threshold > 0
+		count({signer | some signer in group.signers; signer in signers}) >= group.threshold
+	}
+}
+
+holds contains "signatures" if rule.unsigned == true
+
+holds contains "signatures" if {
+	rule.unsigned == false
+	met(counted)
+}
+
+got["signatures"] := sort(credited(counted))
+
+want["signatures"] := rule.require
+
+idle contains id if {
+	rule.unsigned == true
+	some id in ["signer-validity", "bind", "max-age"]
+}
+
+# A signer is valid for a signature that a third party saw while the signer's key was in force.
+holds contains "signer-validity" if met(in_force)
+
+got["signer-validity"] := [object.union(policy.signers[pair.signer], {"signer": pair.signer, "time": pair.time}) |
+	some pair in counted
+]
+
+want["signer-validity"] := sort(credited(counted))
+
+valid(pair) if {
+	signer := policy.signers[pair.signer]
+	signer.revoked == false
+	before_revocation(signer, pair.time)
+	after_start(signer, pair.time)
+	before_end(signer, pair.time)
+	not_of_the_future(pair.time.not_before_ms)
+	not_of_the_future(pair.time.not_after_ms)
+}
+
+before_revocation(signer, _) if signer.revoked_since == null
+
+before_revocation(signer, time) if {
+	is_number(time.not_after_ms)
+	time.not_after_ms < signer.revoked_since
+}
+
+after_start(signer, _) if signer.valid_from == null
+
+after_start(signer, time) if {
+	is_number(time.not_after_ms)
+	time.not_after_ms >= signer.valid_from
+}
+
+before_end(signer, _) if signer.valid_until == null
+
+before_end(signer, time) if {
+	is_number(time.not_after_ms)
+	time.not_after_ms < signer.valid_until
+}
+
+not_of_the_future(instant) if instant == null
+
+not_of_the_future(instant) if {
+	is_number(instant)
+	is_number(input.now_ms)
+	instant <= input.now_ms + skew
+}
+
+# The signature names the repository that it is about, or at least no other.
+holds contains "bind" if met(bound)
+
+got["bind"] := [pair.bound_to | some pair in in_force]
+
+want["bind"] := {"bind": rule.bind, "repository": name}
+
+bound_right(_) if rule.bind == "any"
+
+bound_right(pair) if {
+	rule.bind == "named"
+	pair.bound_to in {null, name}
+}
+
+bound_right(pair) if {
+	rule.bind == "repository"
+	pair.bound_to == name
+}
+
+# Age is counted from the time inside the signed bytes; a stamp can be renewed by anyone.
+idle contains "max-age" if rule.max_age == null
+
+holds contains "max-age" if {
+	is_number(rule.max_age)
+	met(fresh)
+}
+
+got["max-age"] := [pair.time.not_before | some pair in bound]
+
+want["max-age"] := rule.max_age
+
+young(_) if rule.max_age == null
+
+young(pair) if {
+	is_number(pair.time.not_before_ms)
+	is_number(input.now_ms)
+	input.now_ms - pair.time.not_before_ms <= rule.max_age
+}
+
+# --- the artifact ---------------------------------------------------------------------------------------------------
+
+layers := input.artifact.layers
+
+some_match(patterns, text) if {
+	some pattern in patterns
+	regex.match(pattern.regex, text)
+}
+
+none_match(patterns, text) if {
+	every pattern in patterns {
+		regex.match(pattern.regex, text) == false
+	}
+}
+
+texts(patterns) := [pattern.text | some pattern in patterns]
+
+idle contains "artifact-types" if rule.artifact_types == null
+
+holds contains "artifact-types" if some_match(rule.artifact_types, input.artifact.folded.artifact_type)
+
+got["artifact-types"] := input.artifact.artifact_type
+
+want["artifact-types"] := texts(rule.artifact_types)
+
+idle contains "media-types" if rule.media_types == null
+
+holds contains "media-types" if {
+	count(rule.media_types) > 0
+	every layer in layers {
+		some_match(rule.media_types, layer.folded.media_type)
+	}
+}
+
+got["media-types"] := sort({layer.media_type |
+	some layer in layers
+	not some_match(rule.media_types, layer.folded.media_type)
+})
+
+want["media-types"] := texts(rule.media_types)
+
+idle contains "annotations" if rule.annotations == {}
+
+holds contains "annotations" if {
+	every key, values in rule.annotations {
+		input.artifact.annotations[key] in values
+	}
+}
+
+got["annotations"] := {key: object.get(input.artifact.annotations, [key], null) | some key, _ in rule.annotations}
+
+want["annotations"] := rule.annotations
+
+idle contains "max-size" if rule.max_size == null
+
+total := sum([layer.size | some layer in layers])
+
+holds contains "max-size" if {
+	is_number(rule.max_size)
+	every layer in layers {
+		layer.size >= 0
+		is_number(layer.size)
+	}
+	total <= rule.max_size
+}
+
+got["max-size"] := total
+
+want["max-size"] := rule.max_size
+
+idle contains "namespaces" if rule.namespaces == null
+
+holds contains "namespaces" if {
+	is_string(input.request.namespace)
+	some_match(rule.namespaces, input.request.namespace)
+}
+
+got["namespaces"] := input.request.namespace
+
+want["namespaces"] := texts(rule.namespaces)
+
+# --- floors: they hold whatever rule applies ------------------------------------------------------------------------
+
+idle contains "deny.digests" if policy.deny.digests == []
+
+holds contains "deny.digests" if {
+	undenied(input.artifact.digest)
+	undenied(input.artifact.config.digest)
+	undenied_index
+	every layer in layers {
+		undenied(layer.digest)
+	}
+}
+
+undenied(digest) if {
+	is_string(digest)
+	count({digest} & denied) == 0
+}
+
+denied := {digest | some digest in policy.deny.digests}
+
+undenied_index if input.artifact.reached_through == null
+
+undenied_index if undenied(input.artifact.reached_through.digest)
+
+digests := array.concat(
+	[
+		input.artifact.digest,
+		input.artifact.config.digest,
+		object.get(input.artifact, ["reached_through", "digest"], null),
+	],
+	[layer.digest | some layer in layers],
+)
+
+got["deny.digests"] := sort({digest | some digest in digests} & denied)
+
+want["deny.digests"] := []
+
+idle contains "deny.media-types" if policy.deny.media_types == []
+
+holds contains "deny.media-types" if {
+	count(input.artifact.folded.media_types) >= 3
+	every text in input.artifact.folded.media_types {
+		none_match(policy.deny.media_types, text)
+	}
+	every layer in layers {
+		none_match(policy.deny.media_types, layer.folded.media_type)
+	}
+}
+
+got["deny.media-types"] := sort({text |
+	some text in array.concat(input.artifact.folded.media_types, [layer.folded.media_type | some layer in layers])
+	some_match(policy.deny.media_types, text)
+})
+
+want["deny.media-types"] := []
+
+# Paths inside archives are held to the floor by the tree, which alone knows them.
+idle contains "deny.paths" if policy.deny.paths == []
+
+holds contains "deny.paths" if {
+	every layer in layers {
+		clear_path(layer)
+	}
+}
+
+clear_path(layer) if layer.kind in {"archive", "unknown"}
+
+clear_path(layer) if {
+	layer.kind == "file"
+	none_match(policy.deny.paths, layer.folded.path)
+}
+
+got["deny.paths"] := [layer.path |
+	some layer in layers
+	layer.kind == "file"
+	some_match(policy.deny.paths, layer.folded.path)
+]
+
+want["deny.paths"] := []
+
+# --- what is granted ------------------------------------------------------------------------------------------------
+
+# File layers whose path the rule excludes are withheld; what is inside archives is withheld by the tree.
+default approved := []
+
+approved := [layer.index |
+	some position, layer in layers
+	layer.index == position
+	kept(layer)
+]
+
+kept(layer) if {
+	layer.kind in {"archive", "unknown"}
+	is_array(rule.exclude)
+}
+
+kept(layer) if {
+	layer.kind == "file"
+	none_match(rule.exclude, layer.folded.path)
+}
+
+holds contains "layers" if count(approved) > 0
+
+got["layers"] := count(approved)
+
+want["layers"] := "at least one layer that is not withheld"
+
+default obligations := {}
+
+obligations := {
+	"exclude": texts(rule.exclude),
+	"forbid_paths": texts(policy.deny.paths),
+	"forbid_digests": policy.deny.digests,
+	"max_unpacked_size": rule.max_unpacked_size,
+	"symlinks": rule.symlinks,
+}
+
+default exec := false
+
+exec := rule.exec
+
+# The next instant at which the answer could be another one; null if it does not depend on the clock.
+default valid_until := null
+
+valid_until := min(moments) if count(moments) > 0
+
+moments contains instant if {
+	some pair in counted
+	is_number(rule.max_age)
+	is_number(pair.time.not_before_ms)
+	instant := (pair.time.not_before_ms + rule.max_age) + 1
+	instant > input.now_ms
+}
+
+moments contains instant if {
+	some pair in counted
+	some stamp in [pair.time.not_before_ms, pair.time.not_after_ms]
+	is_number(stamp)
+	instant := stamp - skew
+	instant > input.now_ms
+}

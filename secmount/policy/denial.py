@@ -1,0 +1,212 @@
+"""Checks and denials in words: what was got, what was wanted, how near it was, what to add to policy.toml.
+
+The program answers with values; every text is made here, once, from them. TOML to add is given only where a signature
+verified, by a configured signer whom the rule does not name, and naming that signer is all that is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from secmount.errors import Place, PolicyError
+from secmount.oci import instant
+from secmount.policy import recheck
+from secmount.policy.engine import Answer, Judged
+from secmount.policy.rules import Group, Policy, Rule
+from secmount.registry.resolution import Resolution
+from secmount.trust.evidence import Evidence
+
+SHOWN = 5  # items of a list in a text
+CHAIN = ("signatures", "signer-validity", "bind", "max-age")  # each judges only what the one before left
+NO_SIGNATURE, NONE_ACCEPTABLE, ALL_INVALID, TOO_FEW = "SM2001", "SM2002", "SM2003", "SM3010"
+
+_UNITS = ((604_800_000, "w"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """TOML that would make the rule at `place` count a signature that verified; `replaces` is the key it stands for."""
+
+    place: Place
+    rule: str
+    replaces: str
+    toml: str
+
+
+def codes(answer: Answer, evidence: Evidence) -> tuple[str, ...]:
+    """Give the codes of a denial, the one that decides the exit status first: 10, 13, 12, then the order of the checks.
+
+    Of the checks on signatures only the first that failed is named: what it leaves over cannot pass the next.
+    """
+    failed = {row.id for row in answer.checks if not row.ok}
+    first = next((check for check in CHAIN if check in failed), None)
+    found = [
+        reason.code for reason in answer.deny if reason.args.get("check") not in CHAIN or reason.args["check"] == first
+    ]
+    if first == "signatures":
+        credited = next(row.got for row in answer.checks if row.id == first)
+        code = _signature_code(evidence, some=bool(credited))
+        found = [code, *(other for other in found if other != NONE_ACCEPTABLE)]
+    return tuple(dict.fromkeys(found))
+
+
+def _signature_code(evidence: Evidence, *, some: bool) -> str:
+    if some:
+        return TOO_FEW
+    if evidence.signatures or any(row.outcome == "unacceptable" for row in evidence.considered):
+        return NONE_ACCEPTABLE
+    return ALL_INVALID if evidence.considered else NO_SIGNATURE
+
+
+def nearest(resolution: Resolution, evidence: Evidence, policy: Policy, rule: Rule, *, now_ms: int) -> str:
+    """Say of every signature that was looked at why it counts or not, the nearest to what `rule` wants first."""
+    credited = recheck.credited(resolution, evidence, policy, rule, now_ms=now_ms)
+    said = [f"signed by {name}" for name in credited]
+    for signature in evidence.signatures:
+        if signature in credited.values():
+            continue
+        names = [name for name in rule.signers if name in signature.signers]
+        if not names:
+            said.append(f"signed by {_list(signature.signers)}, whom the rule does not name")
+            continue
+        signer = policy.signers[names[0]]
+        why = recheck.unacceptable(signature, signer, rule, resolution.name, now_ms=now_ms)
+        said.append(f"signed by {names[0]}, but {why or 'that key is counted already'}")
+    said += [
+        f"{row.format}: {row.got or row.code}" + (f", want {row.want}" if row.want else "")
+        for row in sorted(evidence.considered, key=lambda row: row.outcome, reverse=True)  # unacceptable before invalid
+        if row.outcome != "counts"
+    ]
+    if evidence.truncated:
+        said.append("more was there than is read")
+    return _list(said, "; ") or "no signature"
+
+
+def addition(resolution: Resolution, evidence: Evidence, policy: Policy, rule: Rule, *, now_ms: int) -> Addition | None:
+    """Give the TOML that is missing, where that is all that is missing; see the module."""
+    if len(rule.require) != 1:
+        return None
+    [group] = rule.require
+    new = [
+        name
+        for signature in evidence.signatures
+        for name in signature.signers
+        if name in policy.signers and name not in group.signers
+    ]
+    wider = Group((*group.signers, *dict.fromkeys(new)), group.threshold)
+    changed = replace(rule, require=(wider,))
+    have = recheck.credited(resolution, evidence, policy, changed, now_ms=now_ms)
+    if not recheck.met(changed, have) or recheck.met(rule, have):
+        return None
+    names = [*group.signers, *(name for name in have if name not in group.signers)]
+    return Addition(Place(policy.file, rule.line), rule.name, "signers", f"signers = {json.dumps(names)}")
+
+
+def text(row: Judged, nearest: str) -> tuple[str | None, str | None]:
+    """Write what a check got and wanted; `nearest` is what a check on signatures that failed got.
+
+    Raise `PolicyError` SM3093 where the values are not those of the check.
+    """
+    got, want = _TEXTS[row.id]
+    try:
+        wanted = None if row.want is None else want(row.want)
+        if row.id in CHAIN and not row.ok:
+            return nearest, wanted
+        return None if row.got is None else got(row.got), wanted
+    except (TypeError, LookupError, AttributeError, ValueError, OverflowError) as err:
+        raise PolicyError("SM3093", got=f"{row.id}: {row.got!r}, {row.want!r}", want="what the check compares") from err
+
+
+def _list(items: Iterable[object], mark: str = ", ") -> str:
+    shown = [str(item) for item in items]
+    more = f"{mark}{len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return mark.join(shown[:SHOWN]) + more
+
+
+def _or(nothing: str) -> Callable[[Any], str]:
+    return lambda items: _list(items) or nothing
+
+
+def _groups(groups: Iterable[Group | Mapping[str, Any]]) -> str:
+    rows = [
+        (group.signers, group.threshold) if isinstance(group, Group) else (group["signers"], group["threshold"])
+        for group in groups
+    ]
+    return " and ".join(_group(tuple(signers), threshold) for signers, threshold in rows) or "no signature"
+
+
+def _group(signers: tuple[str, ...], threshold: int) -> str:
+    if len(signers) == threshold:
+        return _list(signers, " and ")
+    return f"{threshold} of {_list(signers)}" if threshold > 1 else _list(signers, " or ")
+
+
+def _validity(rows: list[dict[str, Any]]) -> str:
+    said: list[str] = []
+    for row in rows:
+        limits = [(key, row[key]) for key in ("valid_from", "valid_until", "revoked_since") if row[key] is not None]
+        window = " ".join(f"{key.replace('_', ' ')} {instant.render(limit)}" for key, limit in limits)
+        seen = row["time"]["not_after"] or "no authenticated time"
+        said.append(f"{row['signer']}: {'revoked' if row['revoked'] else window or 'no window'}, {seen}")
+    return _list(said, "; ") or "no signature to judge"
+
+
+def _bind(want: dict[str, Any]) -> str:
+    bind, name = want["bind"], want["repository"]
+    return "any name" if bind == "any" else str(name) if bind == "repository" else f"{name}, or no name"
+
+
+def _bound(names: list[str | None]) -> str:
+    return _list(name or "no name" for name in names) or "no signature to judge"
+
+
+def _times(times: list[str | None]) -> str:
+    return _list(time or "no signed time" for time in times) or "no signature to judge"
+
+
+def duration(ms: int) -> str:
+    """Write milliseconds as policy.toml does: `90d`."""
+    return next((f"{ms // size}{unit}" for size, unit in _UNITS if ms % size == 0), f"{ms}ms")
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return _list(f"{key} = {_value(value)}" for key, value in sorted(values.items()))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return " or ".join(json.dumps(item, ensure_ascii=False) for item in value)
+    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _fixed(words: str) -> Callable[[Any], str]:
+    return lambda _: words
+
+
+def _bytes(size: int) -> str:
+    return f"{size} bytes"
+
+
+_Writer = Callable[[Any], str]
+_TEXTS: Mapping[str, tuple[_Writer, _Writer]] = MappingProxyType(
+    {
+        "rule": (str, lambda name: f"a rule for {name}"),
+        "signatures": (lambda names: f"signed by {_list(names)}" if names else "no signature that counts", _groups),
+        "signer-validity": (_validity, lambda names: f"a key in force when {_list(names, ' or ') or 'they'} signed"),
+        "bind": (_bound, _bind),
+        "max-age": (_times, lambda ms: f"at most {duration(ms)} old"),
+        "artifact-types": (str, _list),
+        "media-types": (_or("all of them match"), _list),
+        "annotations": (_pairs, _pairs),
+        "max-size": (_bytes, lambda size: f"at most {size} bytes"),
+        "namespaces": (str, _list),
+        "deny.digests": (_or("none"), _fixed("none that is denied")),
+        "deny.media-types": (_or("none"), _fixed("none that is denied")),
+        "deny.paths": (_or("none"), _fixed("none that is denied")),
+        "layers": (lambda count: f"{count} layers left", str),
+    }
+)

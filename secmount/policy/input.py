@@ -1,0 +1,228 @@
+"""What the decision program is given: the input `secmount.input/v1`, and the policy as `data.secmount.policy`.
+
+The input holds only what was hashed by us (the documents named and reached) and what was authenticated by a configured
+signer. Every field is always there, null if unknown; times are RFC 3339 in UTC and integer milliseconds. Where the
+program matches case-folded patterns the folded text stands beside the original, so that no engine folds by a rule of
+its own. Design 3.4; the shape is docs/formats/input-v1.schema.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from secmount.oci import instant
+from secmount.oci.descriptor import Descriptor, Platform
+from secmount.oci.layer import shape
+from secmount.oci.manifest import Index
+from secmount.oci.reference import RegistryReference
+from secmount.policy.glob import Pattern, fold
+from secmount.policy.rules import LAYOUT, Deny, Rule
+from secmount.registry.resolution import Resolution
+from secmount.trust.evidence import Evidence, Signature, SignatureTime
+from secmount.trust.signer import Signer
+
+SCHEMA = "secmount.input/v1"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks, through which face, for what use."""
+
+    face: Literal["cli", "webhook", "csi"] = "cli"
+    use: Literal["cli", "csi", "image-volume", "container"] = "cli"
+    verb: str = "mount"
+    user: str | None = None
+    namespace: str | None = None
+    pod: str | None = None
+    service_account: str | None = None
+
+
+def document(
+    resolution: Resolution, evidence: Evidence, *, request: Request, now_ms: int, newest_ms: int | None
+) -> Json:
+    """Write the input; `newest_ms` is the highest `not_before` seen of this name before.
+
+    Raise `ContentError` SM51xx where a layer's path is not one inside the tree, ValueError where `evidence` is about
+    another artifact.
+    """
+    if evidence.subject != resolution.digest:
+        raise ValueError(f"evidence about {evidence.subject}, not {resolution.digest}")
+    if any(signature.subject not in resolution.subjects for signature in evidence.signatures):
+        raise ValueError(f"a signature about neither {resolution.digest} nor its index")
+    return {
+        "schema": SCHEMA,
+        "request": {
+            "face": request.face,
+            "use": request.use,
+            "verb": request.verb,
+            "user": request.user,
+            "namespace": request.namespace,
+            "pod": request.pod,
+            "service_account": request.service_account,
+        },
+        "reference": _reference(resolution),
+        "artifact": _artifact(resolution, evidence),
+        "signatures": [_signature(signature) for signature in evidence.signatures],
+        "attestations": [],
+        "history": {"newest_ms": newest_ms},
+        "now_ms": now_ms,
+    }
+
+
+def _reference(resolution: Resolution) -> Json:
+    """Split the name that rules are matched by; a layout's has no registry."""
+    reference, name = resolution.reference, resolution.name
+    registry, _, repository = (None, "", name) if name.startswith(LAYOUT) else name.partition("/")
+    return {
+        "text": reference.text,
+        "registry": registry,
+        "repository": repository,
+        "tag": reference.tag,
+        "digest": None if reference.digest is None else str(reference.digest),
+        "name_source": resolution.name_source,
+        "transport": "registry" if isinstance(reference, RegistryReference) else "layout",
+    }
+
+
+def _artifact(resolution: Resolution, evidence: Evidence) -> Json:
+    manifest, index = resolution.manifest, resolution.index
+    covered = {signature.subject for signature in evidence.signatures}
+    return {
+        "authenticated": bool(covered),
+        "digest": str(manifest.digest),
+        "media_type": manifest.media_type,
+        "artifact_type": manifest.artifact_type,
+        "annotations": dict(manifest.annotations),
+        "config": _described(manifest.config),
+        "index": None if index is None or index.digest not in covered else _index(index),
+        "reached_through": None if index is None else {"digest": str(index.digest), "media_type": index.media_type},
+        "platform": _platform(resolution.platform),
+        "layers": [_layer(resolution, position) for position in range(len(manifest.layers))],
+        "folded": {
+            "artifact_type": fold(manifest.artifact_type),
+            "media_types": [
+                fold(text)
+                for text in (
+                    *(() if index is None else (index.media_type,)),
+                    manifest.media_type,
+                    manifest.artifact_type,
+                    manifest.config.media_type,
+                )
+            ],
+        },
+    }
+
+
+def _described(descriptor: Descriptor) -> Json:
+    return {
+        "digest": str(descriptor.digest),
+        "media_type": descriptor.media_type,
+        "size": descriptor.size,
+        "annotations": dict(descriptor.annotations),
+    }
+
+
+def _index(index: Index) -> Json:
+    return {
+        "digest": str(index.digest),
+        "media_type": index.media_type,
+        "artifact_type": index.artifact_type,
+        "annotations": dict(index.annotations),
+    }
+
+
+def _platform(platform: Platform | None) -> Json | None:
+    if platform is None:
+        return None
+    return {"os": platform.os, "architecture": platform.architecture, "variant": platform.variant}
+
+
+def _layer(resolution: Resolution, position: int) -> Json:
+    layer = resolution.manifest.layers[position]
+    found = shape(layer, position, resolution.manifest)
+    return {
+        "index": position,
+        **_described(layer),
+        "path": found.path,
+        "kind": found.kind,
+        "folded": {"path": None if found.path is None else fold(found.path), "media_type": fold(layer.media_type)},
+    }
+
+
+def _signature(signature: Signature) -> Json:
+    return {
+        "format": signature.format,
+        "subject": str(signature.subject),
+        "signers": list(signature.signers),
+        "principal": signature.principal,
+        "issuer": signature.issuer,
+        "identity": signature.identity,
+        "claims": dict(signature.claims),
+        "key": signature.key,
+        "bound_to": signature.bound_to,
+        "annotations": dict(signature.annotations),
+        "time": _time(signature.time),
+    }
+
+
+def _time(time: SignatureTime) -> Json:
+    return {
+        "not_before": None if time.not_before is None else instant.render(time.not_before),
+        "not_before_ms": time.not_before,
+        "not_before_source": time.not_before_source,
+        "not_after": None if time.not_after is None else instant.render(time.not_after),
+        "not_after_ms": time.not_after,
+        "not_after_source": time.not_after_source,
+    }
+
+
+def data(signers: Mapping[str, Signer], rules: tuple[Rule, ...], deny: Deny) -> Json:
+    """Write a policy as the program sees it: every key is there, null where policy.toml has none."""
+    return {
+        "version": 1,
+        "deny": {
+            "digests": [str(digest) for digest in deny.digests],
+            "media_types": _patterns(deny.media_types),
+            "paths": _patterns(deny.paths),
+        },
+        "signers": {name: _signer(signer) for name, signer in signers.items()},
+        "rules": {rule.name: _rule(rule) for rule in rules},
+    }
+
+
+def _signer(signer: Signer) -> Json:
+    return {
+        "principal": signer.principal,
+        "valid_from": signer.valid_from,
+        "valid_until": signer.valid_until,
+        "revoked": signer.revoked,
+        "revoked_since": signer.revoked_since,
+    }
+
+
+def _rule(rule: Rule) -> Json:
+    match = rule.match
+    return {
+        "match": {"kind": match.kind, "base": match.base, "layout": match.layout, "weight": match.weight},
+        "unsigned": rule.unsigned,
+        "require": [{"signers": list(group.signers), "threshold": group.threshold} for group in rule.require],
+        "artifact_types": None if rule.artifact_types is None else _patterns(rule.artifact_types),
+        "media_types": None if rule.media_types is None else _patterns(rule.media_types),
+        "exclude": _patterns(rule.exclude),
+        "annotations": {key: list(values) for key, values in rule.annotations.items()},
+        "max_size": rule.max_size,
+        "max_unpacked_size": rule.max_unpacked_size,
+        "max_age": rule.max_age,
+        "bind": rule.bind,
+        "namespaces": None if rule.namespaces is None else _patterns(rule.namespaces),
+        "symlinks": rule.symlinks,
+        "exec": rule.exec,
+    }
+
+
+def _patterns(patterns: tuple[Pattern, ...]) -> list[Json]:
+    return [{"text": pattern.text, "regex": pattern.regex} for pattern in patterns]
