@@ -14,7 +14,7 @@ from secmount.oci import exact
 MARK = "oci-layout"
 VERSION = "1.0.0"  # imageLayoutVersion; image-spec v1.1 `image-layout.md#oci-layout-file`
 _MARK_LIMIT = 4096  # bytes of the oci-layout file
-_OURS = frozenset({"audit", "blobs", "derived", "index.json", "ingest", "locks", "state"})
+_OURS = frozenset({"audit", "blobs", "derived", "index.json", "ingest", "locks", "state", MARK})
 
 
 def check_root(root: int) -> None:

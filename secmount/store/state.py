@@ -7,6 +7,7 @@ The only door to sqlite3. Format: docs/formats/store.md.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -56,6 +57,9 @@ class State:
         folder, name = os.path.split(os.path.abspath(path))
         dirfd = make_directory(folder, uid=uid, what="state folder")
         try:
+            with faults(path):
+                if os.fstatvfs(dirfd).f_flag & os.ST_RDONLY:  # SQLite would only say that it cannot open a file
+                    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             if not _exists(dirfd, name, uid, path):
                 _create(dirfd, name, path)
         finally:
