@@ -1,0 +1,1 @@
+"""Trees as ordinary files: writing them, remembering what was written, removing exactly that."""
