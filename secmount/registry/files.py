@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from secmount.errors import RegistryError
+from secmount.oci.digest import Digest
 
 CHUNK = 1 << 20  # bytes read at once
 
@@ -72,6 +73,11 @@ class OpenFile:
         if self._owned:
             self._owned = False
             os.close(self._handle)
+
+
+def blob_name(digest: Digest) -> str:
+    """Give the name of a blob in its layout; image-layout.md, Blobs."""
+    return f"blobs/{digest.algorithm}/{digest.hex}"
 
 
 def fault(err: OSError, shown: str) -> RegistryError:

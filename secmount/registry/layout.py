@@ -18,7 +18,7 @@ from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import MANIFEST_LIMIT, OCI_INDEX, Index
 from secmount.registry import entries
-from secmount.registry.files import Files, OpenFile, fault
+from secmount.registry.files import Files, OpenFile, blob_name, fault
 from secmount.registry.folder import FolderFiles
 from secmount.registry.scan import Scan
 from secmount.registry.source import Referrers
@@ -118,7 +118,7 @@ class Layout:
             file.close()
 
     def _find(self, digest: Digest) -> OpenFile:
-        file = self._files.find(f"blobs/{digest.algorithm}/{digest.hex}")
+        file = self._files.find(blob_name(digest))
         if file is None:
             raise RegistryError("SM4014", subject=self._shown, got=f"no blob {digest}")
         return file

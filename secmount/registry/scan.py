@@ -14,7 +14,7 @@ from secmount.oci import manifest
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import INDEX_TYPES, MANIFEST_LIMIT, Index, Manifest
-from secmount.registry.files import Files
+from secmount.registry.files import Files, blob_name
 from secmount.registry.source import REFERRERS_LIMIT, Referrers
 
 DOCUMENTS_LIMIT = 4096  # manifests and indexes that one question may read
@@ -35,7 +35,7 @@ class Scan:
         self._parsed: dict[Digest, Manifest | Index | None] = {}
 
     def alone(self, rows: tuple[Descriptor, ...]) -> tuple[Descriptor, ...]:
-        """Leave out of `rows` children of other rows, referrers of other rows, and indexes of referrers only."""
+        """Leave out of `rows` children of other rows, referrers of what is there, and indexes of referrers only."""
         documents = {row.digest: self._parse(row) for row in rows}
         indexes = [document for document in documents.values() if isinstance(document, Index)]
         children = {child.digest for index in indexes for child in index.manifests}
@@ -44,7 +44,7 @@ class Scan:
             row
             for row in rows
             if row.digest not in children
-            and not _is_about(documents[row.digest], known)
+            and not self._is_about(documents[row.digest], known)
             and not self._is_referrers_index(documents[row.digest], known)
         )
 
@@ -72,7 +72,7 @@ class Scan:
             if row.digest in seen:
                 continue
             seen.add(row.digest)
-            raw = self._read(f"blobs/{row.digest.algorithm}/{row.digest.hex}", MANIFEST_LIMIT)
+            raw = self._read(blob_name(row.digest), MANIFEST_LIMIT)
             if raw is None:
                 continue
             yield row, raw
@@ -88,7 +88,7 @@ class Scan:
                 digest = Digest.parse(f"sha256:{name}")
             except InputError:
                 continue  # not a blob's name
-            raw = self._read(f"blobs/sha256/{name}", UNLISTED_LIMIT)
+            raw = self._read(blob_name(digest), UNLISTED_LIMIT)
             if raw is None or not _mentions(raw, subject) or Digest.of(raw) != digest:
                 continue
             try:
@@ -101,11 +101,22 @@ class Scan:
     def _is_referrers_index(self, document: Manifest | Index | None, known: set[Digest]) -> bool:
         if not isinstance(document, Index) or not document.manifests:
             return False
-        return all(_is_about(self._parse(child), known) for child in document.manifests)
+        return all(self._is_about(self._parse(child), known) for child in document.manifests)
+
+    def _is_about(self, document: Manifest | Index | None, known: set[Digest]) -> bool:
+        if document is None or document.subject is None:
+            return False
+        return document.subject.digest in known or self._is_there(document.subject.digest)
+
+    def _is_there(self, digest: Digest) -> bool:
+        file = self._files.find(blob_name(digest))
+        if file is not None:
+            file.close()
+        return file is not None
 
     def _parse(self, row: Descriptor) -> Manifest | Index | None:
         if row.digest not in self._parsed:
-            raw = self._read(f"blobs/{row.digest.algorithm}/{row.digest.hex}", MANIFEST_LIMIT)
+            raw = self._read(blob_name(row.digest), MANIFEST_LIMIT)
             self._parsed[row.digest] = None if raw is None else _parse(row, raw)
         return self._parsed[row.digest]
 
@@ -125,10 +136,6 @@ class Scan:
             return file.read(limit)
         finally:
             file.close()
-
-
-def _is_about(document: Manifest | Index | None, known: set[Digest]) -> bool:
-    return document is not None and document.subject is not None and document.subject.digest in known
 
 
 def _parse(row: Descriptor, raw: bytes) -> Manifest | Index | None:
