@@ -1,0 +1,131 @@
+"""Turn a configuration into the objects the pipeline works with. Nothing is opened or imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
+
+from secmount.audit.log import AuditLog
+from secmount.config.value import Config
+from secmount.errors import InputError
+from secmount.local.owned import make_directory
+from secmount.oci.reference import LayoutReference, Reference
+from secmount.pipeline.parts import Parts
+from secmount.policy import folder
+
+if TYPE_CHECKING:
+    from secmount.mount.backend import Backend
+    from secmount.policy.engine import Engine
+    from secmount.policy.rules import Policy
+    from secmount.registry.source import Source
+    from secmount.store.cas import Store
+    from secmount.store.pull import Held
+    from secmount.tree.node import Tree
+
+ENGINE = "wasm"
+SCRATCH = "/var/tmp"  # noqa: S108  # for files without a name only: O_TMPFILE
+PAGE_KIB = 64  # of WebAssembly's memory
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The objects of one command."""
+
+    config: Config
+    parts: Parts
+    build: Callable[[Held, Store], Tree]
+    uid: int
+
+
+def now_ms() -> int:
+    """Read the clock, milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def assemble(config: Config) -> Iterator[Application]:
+    """Put the objects of one command together, and close them after it."""
+    uid = os.geteuid()
+    with ExitStack() as stack:
+        log = AuditLog(config.audit, clock=now_ms, uid=uid, random=os.urandom, state=config.state)
+        stack.callback(log.close)
+
+        @cache
+        def store() -> Store:
+            from secmount.store.cas import Store
+
+            return stack.enter_context(Store(config.store, uid=uid))
+
+        @cache
+        def engine() -> Engine:
+            from secmount.policy.wasm import WasmEngine
+
+            return WasmEngine(
+                module_directory=os.path.join(config.state, "modules"),
+                uid=uid,
+                deadline_ms=config.policy_deadline_ms,
+                memory_pages=config.policy_memory_mib * 1024 // PAGE_KIB,
+            )
+
+        parts = Parts(
+            policy=cache(lambda: _policy(config, uid)),
+            open_source=_open_source,
+            engine=engine,
+            engine_name=ENGINE,
+            store=store,
+            log=log,
+            log_directory=config.audit,
+            backends=cache(lambda: _backends(config, store(), uid)),
+            clock=now_ms,
+            random=os.urandom,
+        )
+        yield Application(config, parts, lambda held, kept: _build(held, kept, config), uid)
+
+
+def _policy(config: Config, uid: int) -> Policy:
+    if not os.path.lexists(config.policy):
+        raise _no_policy(config, uid)
+    return folder.load(config.policy, uid=uid)
+
+
+def _no_policy(config: Config, uid: int) -> InputError:
+    home, caller = os.environ.get("SUDO_USER"), ""
+    if uid == 0 and home:
+        caller = os.path.expanduser(f"~{home}/.config/secmount/policy")
+    got = "no such folder"
+    if caller and os.path.isdir(caller):
+        got = f"no such folder; {caller} is there, but not used as root, because {home} could change it"
+    return InputError("SM1105", subject=config.policy, got=got, want="a policy folder")
+
+
+def _open_source(reference: Reference) -> Source:
+    if not isinstance(reference, LayoutReference):
+        raise InputError("SM1016", subject=reference.text, got=reference.name, want="oci:PATH or oci-archive:PATH")
+    if reference.archive:
+        from secmount.registry.archive import ArchiveSource
+
+        return ArchiveSource(reference.path)
+    from secmount.registry.layout import LayoutSource
+
+    return LayoutSource(reference.path)
+
+
+def _backends(config: Config, store: Store, uid: int) -> Mapping[str, Backend]:
+    from secmount.mount.copy import CopyBackend
+    from secmount.mount.erofs import ErofsBackend
+
+    os.close(make_directory(config.state, uid=uid, what="state directory"))
+    erofs = ErofsBackend(images=store, state=config.state, scratch=(config.state, SCRATCH))
+    return {backend.name: backend for backend in (erofs, CopyBackend(records=os.path.join(config.state, "copies")))}
+
+
+def _build(held: Held, store: Store, config: Config) -> Tree:
+    from secmount.tree.build import build
+
+    return build(held, store, limits=config.limits)

@@ -1,0 +1,93 @@
+"""`verify`, `mount`, `unmount`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from secmount.app.assembly import now_ms
+from secmount.cli import context, shown
+from secmount.cli.context import Learning
+from secmount.cli.outcome import Outcome
+from secmount.cli.progress import Progress
+from secmount.cli.settings import Settings, common
+
+Ref = Annotated[str, typer.Argument(metavar="REF", help="oci:PATH[:TAG|@DIGEST] or oci-archive:PATH[:TAG|@DIGEST].")]
+Dir = Annotated[str, typer.Argument(metavar="DIR", help="An empty folder, or one to be made in an existing folder.")]
+AsName = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="The repository a layout was copied from; recorded as asserted."),
+]
+OnPlatform = Annotated[
+    str | None, typer.Option("--platform", metavar="OS/ARCH", help="Which entry of an index; default: this machine.")
+]
+
+
+def register(application: typer.Typer) -> None:
+    """Add the commands of this module."""
+    application.command()(verify)
+    application.command()(mount)
+    application.command()(unmount)
+    application.command("umount", hidden=True)(unmount)
+
+
+@common("verify", "considered")
+def verify(settings: Settings, ref: Ref, as_name: AsName = None, platform: OnPlatform = None) -> Outcome:
+    """Show, and record, the decision that mount would take. Nothing is pulled or mounted.
+
+    secmount verify oci:/srv/models/bert:v1
+    """
+    from secmount.pipeline.admit import admit
+
+    wanted = context.wanted("verify", ref, as_name=as_name, platform=platform)
+    with context.opened(settings) as application:
+        return shown.admission(
+            "verify", admit(application.parts, wanted, Learning(settings)), settings, now_ms=now_ms()
+        )
+
+
+@common("mount", "mount")
+def mount(
+    settings: Settings,
+    ref: Ref,
+    directory: Dir,
+    as_name: AsName = None,
+    platform: OnPlatform = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", metavar="erofs|copy", help="copy: files are copied, not mounted.")
+    ] = None,
+    exec: Annotated[bool, typer.Option("--exec", help="Allow running files, where the rule says exec = true.")] = False,
+) -> Outcome:
+    """Mount an artifact read-only at a folder, if the policy approves.
+
+    secmount mount oci:/srv/models/bert:v1 /mnt/bert
+    """
+    from secmount.pipeline.mount import Placed
+    from secmount.pipeline.mount import mount as place
+
+    wanted = context.wanted("mount", ref, as_name=as_name, platform=platform, exec=exec)
+    with context.opened(settings, backend=backend) as application, Progress.on(settings, sys.stderr) as progress:
+        observer, chosen = Learning(settings, progress), application.config.backend
+        result = place(application.parts, wanted, directory, backend=chosen, build=application.build, observer=observer)
+        if isinstance(result, Placed):
+            return shown.placed(result, settings)
+        return shown.admission("mount", result, settings, now_ms=now_ms())
+
+
+@common("unmount", "mount", "left")
+def unmount(
+    settings: Settings,
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="Where it is mounted.")],
+    lazy: Annotated[bool, typer.Option("--lazy", help="Detach now, even if files are open.")] = False,
+) -> Outcome:
+    """Take a mount, or a copy, away.
+
+    secmount unmount /mnt/bert
+    """
+    from secmount.pipeline.unmount import unmount as take_away
+
+    with context.opened(settings) as application:
+        removed = take_away(application.parts, directory, context.request("unmount"), lazy=lazy)
+    return shown.removed(removed)

@@ -1,0 +1,88 @@
+"""From the common options to the application, and from what a user wrote to what the pipeline takes."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from secmount.app.assembly import Application, assemble
+from secmount.cli import document
+from secmount.cli.progress import Progress
+from secmount.cli.settings import Settings
+from secmount.config.file import load
+from secmount.config.value import Config
+from secmount.errors import InputError
+from secmount.oci import reference
+from secmount.oci.descriptor import Descriptor, Platform
+from secmount.oci.reference import LayoutReference
+from secmount.pipeline.admission import Wanted
+from secmount.policy.decision import Decision
+from secmount.policy.input import Request
+from secmount.registry.resolution import Resolution
+
+
+@contextmanager
+def opened(settings: Settings, *, backend: str | None = None) -> Iterator[Application]:
+    """Open the application that the options and the configuration describe."""
+    with assemble(configured(settings, backend=backend)) as application:
+        yield application
+
+
+def configured(settings: Settings, *, backend: str | None = None) -> Config:
+    """Read the configuration, and let the options change it."""
+    flags = {"config": settings.config, "policy": settings.policy, "store": settings.store, "backend": backend}
+    return load(flags, os.environ, uid=os.geteuid())
+
+
+def request(verb: str) -> Request:
+    """Say who asks: this user, at the command line."""
+    uid = os.getuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
+    return Request(face="cli", use="cli", verb=verb, user=user)
+
+
+def wanted(verb: str, text: str, *, as_name: str | None, platform: str | None, exec: bool = False) -> Wanted:
+    """Parse what the user names; raise `InputError` SM1001–SM1003, SM1013, SM1014."""
+    parsed = reference.parse(text, cwd=os.getcwd())
+    if as_name is not None:
+        if not isinstance(parsed, LayoutReference):
+            raise InputError("SM1013", subject=text, got=f"--as {as_name}", want="an oci: or oci-archive: reference")
+        try:
+            as_name = reference.registry_name(as_name)
+        except InputError as err:
+            raise InputError("SM1013", subject=f"--as {as_name}", got=err.got, want=err.want) from err
+    return Wanted(parsed, request(verb), as_name, _platform(platform), exec)
+
+
+def _platform(text: str | None) -> Platform | None:
+    if text is None:
+        return None
+    parts = text.split("/")
+    if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isprintable() and part for part in parts):
+        raise InputError("SM1014", got=text, want="OS/ARCHITECTURE[/VARIANT]")
+    return Platform(*parts)
+
+
+class Learning:
+    """An observer that keeps what a failure's document must still show, and feeds the progress."""
+
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+        self._settings, self._progress = settings, progress
+
+    def resolved(self, resolution: Resolution) -> None:
+        """Keep the artifact."""
+        self._settings.learned["artifact"] = document.artifact(resolution)
+
+    def decided(self, decision: Decision) -> None:
+        """Keep the decision."""
+        self._settings.learned["decision"] = document.decision(decision)
+
+    def pulled(self, layer: Descriptor, done: int) -> None:
+        """Show progress."""
+        if self._progress is not None:
+            self._progress.show(layer, done)

@@ -1,0 +1,74 @@
+"""JSON documents of design 3.1: one shape for every verb, on success, denial, error and misuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from secmount.cli.outcome import Outcome
+from secmount.errors import SecmountError, catalog
+from secmount.policy.decision import Decision
+from secmount.registry.resolution import Resolution
+
+
+def artifact(resolution: Resolution) -> dict[str, Any]:
+    """Show what was resolved; `size` is the sum of the layers."""
+    reference = resolution.reference
+    return {
+        "reference": reference.text,
+        "name": resolution.name,
+        "tag": reference.tag,
+        "digest": str(resolution.digest),
+        "platform": str(resolution.platform) if resolution.platform else None,
+        "media_type": resolution.manifest.media_type,
+        "artifact_type": resolution.manifest.artifact_type,
+        "size": sum(layer.size for layer in resolution.manifest.layers),
+    }
+
+
+def decision(value: Decision) -> dict[str, Any]:
+    """Show a decision."""
+    rule = None if value.rule is None else {"name": value.rule, "line": value.rule_line}
+    return {
+        "id": value.id,
+        "verdict": value.verdict,
+        "rule": rule,
+        "policy_revision": value.policy_revision,
+        "checks": [{"id": check.id, "ok": check.ok, "got": check.got, "want": check.want} for check in value.checks],
+        "signers": list(value.signers),
+        "approved": list(value.approved),
+        "withheld": [{"path": item.path, "reason": item.reason} for item in value.withheld],
+        "memo": value.memo,
+    }
+
+
+def error(failure: SecmountError) -> dict[str, Any]:
+    """Show an error with what the catalogue says of its code."""
+    entry = catalog.entry(failure.code)
+    place = failure.place
+    return {
+        "code": failure.code,
+        "title": entry.title if entry else "unknown code",
+        "stage": entry.stage if entry else "bug",
+        "subject": failure.subject,
+        "got": failure.got,
+        "want": failure.want,
+        "source": None if place is None else {"file": place.file, "line": place.line},
+        "help": [*failure.help, *(entry.help if entry else ())],
+        "retryable": entry.retryable if entry else False,
+        "decision_id": failure.decision_id,
+    }
+
+
+def whole(outcome: Outcome, exit_status: int) -> Mapping[str, Any]:
+    """Put the one document together."""
+    return {
+        "schema": f"secmount.{outcome.verb}/v1",
+        "ok": exit_status == 0,
+        "exit": exit_status,
+        "artifact": outcome.artifact,
+        "decision": outcome.decision,
+        "error": None if outcome.error is None else error(outcome.error),
+        "warnings": list(outcome.warnings),
+        **outcome.fields,
+    }

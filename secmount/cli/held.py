@@ -1,0 +1,68 @@
+"""`ls`, `inspect`, `check`: what is held and mounted. They write nothing but what `check` found."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from secmount.cli import context
+from secmount.cli.outcome import Outcome
+from secmount.cli.settings import Settings, common
+
+
+def register(application: typer.Typer) -> None:
+    """Add the commands of this module."""
+    application.command()(ls)
+    application.command()(inspect)
+    application.command()(check)
+
+
+@common("ls", "artifacts", "mounts")
+def ls(settings: Settings) -> Outcome:
+    """List the artifacts that are held and the mounts that are known.
+
+    secmount ls -o json
+    """
+    from secmount.cli import listing
+
+    with context.opened(settings) as application:
+        return listing.overview(application)
+
+
+@common("inspect", "mount", "layers", "withheld", "considered")
+def inspect(
+    settings: Settings,
+    what: Annotated[str, typer.Argument(metavar="DIR|REF", help="Where something is mounted, or a reference.")],
+    as_name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="As for verify.")] = None,
+    platform: Annotated[str | None, typer.Option("--platform", metavar="OS/ARCH", help="As for verify.")] = None,
+) -> Outcome:
+    """Show a mount, or what a reference holds and what the policy would withhold. Records nothing.
+
+    secmount inspect /mnt/bert
+    """
+    from secmount.cli import inspection
+
+    with context.opened(settings) as application:
+        if what.startswith((".", "/")) or os.path.isdir(what):
+            return inspection.of_mount(application, what)
+        wanted = context.wanted("inspect", what, as_name=as_name, platform=platform)
+        return inspection.of_reference(application, wanted, settings)
+
+
+@common("check", "findings", "checked")
+def check(
+    settings: Settings,
+    directory: Annotated[
+        str | None, typer.Argument(metavar="[DIR]", help="One mount; without it all, and the store.")
+    ] = None,
+) -> Outcome:
+    """Read everything behind a mount again: the bytes are still what was approved.
+
+    secmount check /mnt/bert
+    """
+    from secmount.cli import checking
+
+    with context.opened(settings) as application:
+        return checking.check(application, directory, context.request("check"))

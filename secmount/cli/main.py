@@ -1,0 +1,144 @@
+"""The command line: picks the module of the verb, runs it, prints one outcome, gives the exit status.
+
+`_VERBS` is the name table of design 2: only the module of the verb at hand is imported, so that `ls` never loads what
+only `verify` needs. stdout is data, stderr everything else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+from secmount.cli import document, render
+from secmount.cli.outcome import Outcome
+from secmount.cli.settings import Settings
+from secmount.errors import InputError, SecmountError, catalog
+
+_VERBS = {
+    "verify": "access",
+    "mount": "access",
+    "unmount": "access",
+    "umount": "access",
+    "ls": "held",
+    "inspect": "held",
+    "check": "held",
+    "sign": "keys",
+    "key": "keys",
+    "policy": "policy",
+    "audit": "audit",
+    "demo": "demo",
+    "explain": "about",
+    "version": "about",
+}
+_INTERRUPTED = 130
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; give its exit status. Nothing escapes but KeyboardInterrupt's 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = _early(argv)
+    try:
+        answer = _command(argv)(args=list(argv), prog_name="secmount", standalone_mode=False)
+        if not isinstance(answer, tuple):  # --help and the like answer with typer's own status
+            return int(answer or 0)
+        settings, outcome = answer
+    except KeyboardInterrupt:
+        return _interrupted(settings, argv)
+    except SecmountError as err:
+        outcome = Outcome(_verb(argv), error=err)
+    except TyperException as err:
+        outcome = Outcome(_verb(argv), error=_misuse(err))
+    except Exception as err:  # noqa: BLE001  # the last door: a bug is reported with its code, never granted
+        outcome = Outcome(_verb(argv), error=SecmountError("SM9001", got=f"{type(err).__name__}: {err}"))
+        if settings.verbose or os.environ.get("SECMOUNT_TRACE"):
+            traceback.print_exc(file=sys.stderr)
+    return _show(settings, outcome)
+
+
+def _command(argv: Sequence[str]) -> Any:
+    first = next((word for word in argv if not word.startswith("-")), "")
+    modules = [_VERBS[first]] if first in _VERBS else sorted(set(_VERBS.values()))
+    application = typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Mount signed OCI artifacts read-only, and only if the policy approves.",
+        epilog="Start: secmount demo · secmount key generate release · secmount policy init --help",
+    )
+    application.callback()(_top)
+    for name in modules:
+        importlib.import_module(f"secmount.cli.{name}").register(application)
+    return typer.main.get_command(application)
+
+
+def _top() -> None:
+    """Mount signed OCI artifacts read-only, and only if the policy approves."""
+
+
+def _early(argv: Sequence[str]) -> Settings:
+    """Read -o and -v where the command line as a whole could not be parsed."""
+    words = list(argv)
+    output = "json" if "-ojson" in words or "--output=json" in words else "text"
+    for flag in ("-o", "--output"):
+        if flag in words and words[words.index(flag) + 1 : words.index(flag) + 2] == ["json"]:
+            output = "json"
+    return Settings(output=output, verbose=sum(word in ("-v", "--verbose") for word in words))
+
+
+def _verb(argv: Sequence[str]) -> str:
+    words = [word for word in argv if not word.startswith("-")]
+    if not words or words[0] not in _VERBS:
+        return "usage"
+    grouped = words[0] in ("policy", "audit", "key") and len(words) > 1
+    return f"{words[0]}-{words[1]}" if grouped and words[1].isalpha() else words[0]
+
+
+def _misuse(err: TyperException) -> InputError:
+    return InputError("SM1010", got=err.format_message())
+
+
+def _interrupted(settings: Settings, argv: Sequence[str]) -> int:
+    if settings.output == "json":
+        shown = document.whole(Outcome(_verb(argv)), _INTERRUPTED)
+        print(json.dumps(shown))
+    print("interrupted; an unfinished mount is settled by the next command", file=sys.stderr)
+    return _INTERRUPTED
+
+
+def _show(settings: Settings, outcome: Outcome) -> int:
+    status = outcome.exit if outcome.error is None else catalog.exit_status(outcome.error)
+    try:
+        if settings.output == "json":
+            for row in (
+                outcome.rows
+                if outcome.rows is not None and outcome.error is None
+                else (document.whole(outcome, status),)
+            ):
+                print(json.dumps(row, ensure_ascii=True))
+        elif outcome.text:
+            print("\n".join(outcome.text))
+        sys.stdout.flush()
+        if settings.output != "json":
+            _to_stderr(settings, outcome)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _to_stderr(settings: Settings, outcome: Outcome) -> None:
+    style = render.Style(colour=render.coloured(settings.color, sys.stderr, os.environ))
+    for warning in outcome.warnings:
+        print(f"{style('warn', 'warning')}: {render.escape(warning)}", file=sys.stderr)
+    if outcome.error is not None:
+        print("\n".join(render.error(outcome.error, style, decision=outcome.decision)), file=sys.stderr)

@@ -1,0 +1,24 @@
+"""What a command has to show, before it is known whether as text or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from secmount.errors import SecmountError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`fields` are the verb's own JSON fields, `text` its lines for people; an `error` decides the exit status."""
+
+    verb: str
+    text: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    artifact: Mapping[str, Any] | None = None
+    decision: Mapping[str, Any] | None = None
+    error: SecmountError | None = None
+    warnings: tuple[str, ...] = ()
+    exit: int = 0
+    rows: tuple[Mapping[str, Any], ...] | None = None  # NDJSON instead of one document (`audit log`)

@@ -1,0 +1,86 @@
+"""`policy init` and `policy check`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+
+from secmount.cli import context, render
+from secmount.cli.outcome import Outcome
+from secmount.cli.settings import Settings, common
+
+
+def register(application: typer.Typer) -> None:
+    """Add the commands of this module."""
+    policy = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Write and check policy folders.")
+    policy.command("init")(init)
+    policy.command("check")(check)
+    application.add_typer(policy, name="policy")
+
+
+@common("policy-init", "policy")
+def init(
+    settings: Settings,
+    key: Annotated[str, typer.Option("--key", metavar="FILE", help="The public key whose signatures count.")],
+    match: Annotated[
+        str, typer.Option("--match", metavar="NAME", help="The names it counts for: exact, PREFIX/**, oci:/dir/**.")
+    ],
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Files to leave out: '**/*.pkl'.")
+    ] = None,
+) -> Outcome:
+    """Write a policy folder with one rule: what MATCH names mounts if the key signed it.
+
+    secmount policy init --key release.pub --match 'oci:/srv/models/**'
+    """
+    from secmount.authoring import init as authoring
+
+    config = context.configured(settings)
+    made = authoring.init(
+        config.policy, key_file=key, match=match, uid=os.geteuid(), cwd=os.getcwd(), exclude=tuple(exclude or ())
+    )
+    files = [f"{config.policy}/{file.path}" for file in made.policy.files]
+    lines = [f"wrote     {render.escape(path)}" for path in files]
+    lines.append(f"it says   {render.escape(made.match)} mounts if {render.escape(made.signer)} signed it")
+    lines += ["", f"next:  secmount policy check{_folder(settings)}", f"       secmount verify{_folder(settings)} REF"]
+    fields = {"policy": {"path": config.policy, "revision": made.policy.revision, "files": files}}
+    return Outcome("policy-init", tuple(lines), fields)
+
+
+def _folder(settings: Settings) -> str:
+    return f" --policy {render.escape(settings.policy)}" if settings.policy else ""
+
+
+@common("policy-check", "findings", "revision")
+def check(settings: Settings) -> Outcome:
+    """Find everything that is wrong, or dangerous, in the policy folder.
+
+    secmount policy check
+    """
+    from secmount.authoring import check as authoring
+
+    config = context.configured(settings)
+    report = authoring.check(config.policy, uid=os.geteuid())
+    revision = report.policy.revision if report.policy else None
+    rows = [_finding(finding) for finding in report.findings]
+    errors = sum(row["severity"] == "error" for row in rows)
+    lines = [
+        f"{row['severity']}[{row['code']}] {render.escape(row['file'])}"
+        f"{'' if row['line'] is None else ':' + str(row['line'])}: {render.escape(row['got'])}" + (f" (want {render.escape(row['want'])})" if row["want"] else "")
+        for row in rows
+    ]
+    lines.append(f"{errors} errors, {len(rows) - errors} warnings" + (f", revision {revision}" if revision else ""))
+    return Outcome("policy-check", tuple(lines), {"findings": rows, "revision": revision}, exit=2 if errors else 0)
+
+
+def _finding(finding: Any) -> dict[str, Any]:
+    return {
+        "severity": finding.severity,
+        "code": finding.code,
+        "file": finding.place.file,
+        "line": finding.place.line,
+        "got": finding.got,
+        "want": finding.want,
+    }

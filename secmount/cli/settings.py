@@ -1,0 +1,91 @@
+"""The options that every command takes after its verb, and what the faces remember while a command runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import typer
+
+from secmount.cli.outcome import Outcome
+from secmount.errors import InputError, SecmountError
+
+_MOUNT_WORDS = frozenset(
+    {"ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "bind", "loop", "defaults", "noatime", "remount"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the common options say; folders are absolute."""
+
+    config: str | None = None
+    policy: str | None = None
+    store: str | None = None
+    output: str = "text"
+    quiet: bool = False
+    verbose: int = 0
+    color: str = "auto"
+    learned: dict[str, Any] = field(default_factory=dict)  # artifact and decision, for the document of a failure
+
+
+_COMMON: tuple[tuple[str, Any, Any], ...] = (
+    ("config", Annotated[str | None, typer.Option("--config", metavar="FILE", help="Configuration file.")], None),
+    ("policy", Annotated[str | None, typer.Option("--policy", metavar="DIR", help="Policy folder.")], None),
+    (
+        "store",
+        Annotated[str | None, typer.Option("--store", metavar="DIR", help="Store folder; the log moves with it.")],
+        None,
+    ),
+    ("output", Annotated[str, typer.Option("-o", "--output", metavar="text|json", help="What to print.")], "text"),
+    ("quiet", Annotated[bool, typer.Option("-q", "--quiet", help="Print only the result.")], False),
+    ("verbose", Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")], 0),
+    ("color", Annotated[str, typer.Option("--color", metavar="auto|always|never", help="Colour.")], "auto"),
+)
+
+
+def common(verb: str, *fields: str) -> Callable[[Callable[..., Outcome]], Callable[..., tuple[Settings, Outcome]]]:
+    """Give a command, whose first parameter is a `Settings`, the common options instead of it.
+
+    `fields` are the verb's own JSON fields: they are there, null, when the command fails before it knows them.
+    """
+
+    def wrap(function: Callable[..., Outcome]) -> Callable[..., tuple[Settings, Outcome]]:
+        @functools.wraps(function)
+        def command(**given: Any) -> tuple[Settings, Outcome]:
+            settings = _settings(**{name: given.pop(name) for name, _, _ in _COMMON})
+            try:
+                outcome = function(settings, **given)
+            except SecmountError as err:
+                known = settings.learned
+                outcome = Outcome(verb, artifact=known.get("artifact"), decision=known.get("decision"), error=err)
+            return settings, replace(outcome, fields={**dict.fromkeys(fields), **outcome.fields})
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        shared = [inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, annotation=a, default=d) for n, a, d in _COMMON]
+        command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        command.__annotations__ = {}
+        del command.__wrapped__
+        return command
+
+    return wrap
+
+
+def _settings(config: str | None, policy: str | None, store: str | None, output: str, **rest: Any) -> Settings:
+    if output not in ("text", "json"):
+        words = output.replace("=", ",").split(",")
+        if any(word in _MOUNT_WORDS for word in words):
+            raise InputError("SM1011", subject=f"-o {output}", got=output, want="-o text or -o json")
+        raise InputError("SM1010", subject=f"-o {output}", got=output, want="text or json")
+    if rest["color"] not in ("auto", "always", "never"):
+        raise InputError("SM1010", subject="--color", got=rest["color"], want="auto, always or never")
+    return Settings(_absolute(config), _absolute(policy), _absolute(store), output, **rest)
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else os.path.abspath(path)

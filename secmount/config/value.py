@@ -1,0 +1,28 @@
+"""The configuration as a value, and where each value came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from secmount.tree.limits import Limits
+
+POLICY_DEADLINE_MS = 2_000  # a decision takes 2 ms; a cold compile of the program up to 1.1 s on a busy machine
+POLICY_MEMORY_MIB = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Absolute folders and bounds; `origin` says for each key: default, the file, environment or flag."""
+
+    store: str
+    policy: str
+    audit: str
+    state: str
+    runtime: str
+    backend: str | None = None
+    locked: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)
+    policy_deadline_ms: int = POLICY_DEADLINE_MS
+    policy_memory_mib: int = POLICY_MEMORY_MIB
+    origin: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -1,0 +1,52 @@
+"""What is asked of the pipeline, and a decision with all that it was taken from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secmount.oci.descriptor import Platform
+from secmount.oci.reference import Reference
+from secmount.policy.decision import Approved, Decision, Denied
+from secmount.policy.input import Request
+from secmount.policy.rules import Policy, Rule
+from secmount.registry.resolution import Resolution
+from secmount.registry.source import Source
+from secmount.trust.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a face asks for; `asserted` is the name of `--as`."""
+
+    reference: Reference
+    request: Request
+    asserted: str | None = None
+    platform: Platform | None = None
+    exec: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name that rules are matched by."""
+        return self.asserted or self.reference.name
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A decision, what it was taken from, and the source that the artifact was read from."""
+
+    outcome: Approved | Denied
+    evidence: Evidence
+    policy: Policy
+    rule: Rule
+    source: Source
+    input: bytes
+
+    @property
+    def decision(self) -> Decision:
+        """The decision itself."""
+        return self.outcome.decision
+
+    @property
+    def resolution(self) -> Resolution:
+        """What it is about."""
+        return self.outcome.resolution

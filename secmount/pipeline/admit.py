@@ -1,0 +1,72 @@
+"""From a reference to a decision, and the decision into the log: resolve, gather, ask, decide.
+
+The rule is chosen by name before the source is opened. Whatever keeps a decision from being taken is recorded as
+undecided and raised: nobody gets an `Approved` then. Design 2, promises 2, 3 and 6.
+"""
+
+from __future__ import annotations
+
+from secmount.errors import SecmountError
+from secmount.pipeline import identity, records
+from secmount.pipeline.admission import Admission, Wanted
+from secmount.pipeline.evaluate import evaluate
+from secmount.pipeline.observer import Observer
+from secmount.pipeline.parts import Parts
+from secmount.policy import rules
+from secmount.policy.decision import decide
+from secmount.policy.input import document
+from secmount.policy.rules import Policy
+from secmount.registry.resolve import resolve
+from secmount.trust.gather import gather
+
+
+def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
+    """Decide, and record the decision durably before it is given back. A denial is a value.
+
+    Raise what kept the decision from being taken, with the id under which that was recorded: `PolicyError` SM3001
+    without a rule, SM309x undecided, `RegistryError`, `ContentError`, `InputError` for the policy folder,
+    `StorageError`.
+    """
+    decision_id = identity.decision_id(parts.clock(), parts.random)
+    policy: Policy | None = None
+    try:
+        policy = parts.policy()
+        records.policy_loaded(parts, policy)
+        admission = consider(parts, wanted, policy, decision_id, observer)
+    except SecmountError as err:
+        err.decision_id = decision_id
+        parts.log.append(records.undecided(parts, wanted, decision_id, policy, err))
+        raise
+    parts.log.append(records.decided(parts, wanted, admission))
+    observer.decided(admission.decision)
+    return admission
+
+
+def consider(parts: Parts, wanted: Wanted, policy: Policy, decision_id: str, observer: Observer) -> Admission:
+    """Take the decision `decision_id` without recording it."""
+    rule = rules.choose(policy, wanted.name, asserted=wanted.asserted is not None)
+    source = parts.open_source(wanted.reference)
+    resolution = resolve(
+        wanted.reference,
+        source,
+        name=wanted.name,
+        name_source="asserted" if wanted.asserted else "asked",
+        platform=wanted.platform,
+    )
+    observer.resolved(resolution)
+    evidence = gather(resolution, source, policy.signers)
+    now = parts.clock()
+    asked = document(resolution, evidence, request=wanted.request, now_ms=now, newest_ms=None)
+    answered = evaluate(parts, asked, policy, now)
+    outcome = decide(
+        resolution,
+        evidence,
+        policy,
+        rule,
+        answered.answer,
+        decision_id=decision_id,
+        now_ms=now,
+        exec_asked=wanted.exec,
+        memo=answered.memo,
+    )
+    return Admission(outcome, evidence, policy, rule, source, answered.input)

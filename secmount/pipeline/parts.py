@@ -1,0 +1,31 @@
+"""What the pipeline works with, made by `app` and passed in; what may not be needed is made when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from secmount.audit.log import AuditLog
+from secmount.mount.backend import Backend
+from secmount.oci.instant import Clock
+from secmount.oci.reference import Reference
+from secmount.policy.engine import Engine
+from secmount.policy.rules import Policy
+from secmount.registry.source import Source
+from secmount.store.cas import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The stages' tools; `random` gives unforeseeable bytes."""
+
+    policy: Callable[[], Policy]
+    open_source: Callable[[Reference], Source]
+    engine: Callable[[], Engine]
+    store: Callable[[], Store]
+    log: AuditLog
+    log_directory: str
+    backends: Callable[[], Mapping[str, Backend]]
+    clock: Clock
+    random: Callable[[int], bytes]
+    engine_name: str  # part of a memo's key: answers of one engine are not another's

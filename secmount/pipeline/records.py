@@ -1,0 +1,154 @@
+"""What the pipeline writes into the log, in the terms of `audit.record`. Design 3.7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from secmount.audit import record
+from secmount.errors import SecmountError
+from secmount.pipeline.admission import Admission, Wanted
+from secmount.pipeline.parts import Parts
+from secmount.policy.input import Request
+from secmount.policy.rules import Policy
+from secmount.store.tables.memory import Memos
+from secmount.store.tables.mounts import MountRow
+from secmount.trust.evidence import Considered
+
+LOADED = "policy.loaded"  # the kind of memo that says a revision stands in the log
+
+
+def asked(request: Request) -> dict[str, Any]:
+    """Who asked."""
+    return record.request(**asdict(request))
+
+
+def decided(parts: Parts, wanted: Wanted, admission: Admission) -> dict[str, Any]:
+    """Record a decision; its input and manifest are kept beside the log."""
+    decision, resolution = admission.decision, admission.resolution
+    return record.record(
+        "decision",
+        now_ms=parts.clock(),
+        decision_id=decision.id,
+        subject=str(resolution.digest),
+        reference=wanted.reference.text,
+        request=asked(wanted.request),
+        verdict=decision.verdict,
+        deny=decision.deny,
+        signers=decision.signers,
+        withheld=[asdict(item) for item in decision.withheld],
+        policy_revision=decision.policy_revision,
+        engine=parts.engine_name,
+        memo=decision.memo,
+        input_sha256=parts.log.put_part(admission.input),
+        parts={"manifest": parts.log.put_part(resolution.manifest.raw)},
+        details=record.decision_details(
+            name=resolution.name,
+            rule=decision.rule,
+            line=decision.rule_line,
+            checks=[asdict(check) for check in decision.checks],
+            considered=[considered(item) for item in admission.evidence.considered],
+            approved=decision.approved,
+        ),
+    )
+
+
+def undecided(
+    parts: Parts, wanted: Wanted, decision_id: str, policy: Policy | None, error: SecmountError
+) -> dict[str, Any]:
+    """Record that no decision could be taken, or no rule covers the name; access is denied either way."""
+    return record.record(
+        "decision",
+        now_ms=parts.clock(),
+        decision_id=decision_id,
+        reference=wanted.reference.text,
+        request=asked(wanted.request),
+        verdict="denied" if error.code == "SM3001" else "undecided",
+        deny=[error.code],
+        policy_revision=policy.revision if policy else None,
+        error=record.fault(error),
+    )
+
+
+def effect(parts: Parts, kind: str, row: MountRow, wanted_request: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """Record an intent to mount, its outcome, or an unmount."""
+    return record.record(
+        kind,
+        now_ms=parts.clock(),
+        decision_id=row.decision_id,
+        subject=str(row.manifest),
+        reference=row.reference,
+        request=wanted_request,
+        policy_revision=row.policy_revision,
+        target=row.target,
+        withheld=[{"path": path, "reason": reason} for path, reason in row.withheld],
+        **more,
+    )
+
+
+def failed(parts: Parts, wanted: Wanted, admission: Admission, target: str, error: SecmountError) -> dict[str, Any]:
+    """Record that an approved artifact did not come to a mount."""
+    decision = admission.decision
+    return record.record(
+        "mount.failed",
+        now_ms=parts.clock(),
+        decision_id=decision.id,
+        subject=str(admission.resolution.digest),
+        reference=wanted.reference.text,
+        request=asked(wanted.request),
+        policy_revision=decision.policy_revision,
+        target=target,
+        error=record.fault(error),
+    )
+
+
+def checked(
+    parts: Parts,
+    request: Request,
+    row: MountRow | None,
+    *,
+    amount: Mapping[str, int],
+    findings: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Record a check of the mount `row`, or of everything."""
+    return record.record(
+        "check",
+        now_ms=parts.clock(),
+        subject=None if row is None else str(row.manifest),
+        reference=None if row is None else row.reference,
+        request=asked(request),
+        target=None if row is None else row.target,
+        tree_digest=None if row is None else str(row.tree),
+        details={"checked": dict(amount), "findings": [dict(item) for item in findings]},
+    )
+
+
+def considered(item: Considered) -> dict[str, Any]:
+    """Signature material as the log and the documents show it."""
+    return {
+        "material": str(item.material) if item.material else None,
+        "format": item.format,
+        "outcome": item.outcome,
+        "code": item.code,
+        "got": item.got,
+        "want": item.want,
+    }
+
+
+def policy_loaded(parts: Parts, policy: Policy) -> None:
+    """Record a policy revision the first time it is used, with every file of it kept beside the log."""
+    memos, key, now = Memos(parts.store().state), f"{parts.log_directory} {policy.revision}", parts.clock()
+    if memos.get(LOADED, key, now_ms=now) is not None:
+        return
+    files = {file.path: parts.log.put_part(file.data) for file in policy.files}
+    parts.log.append(
+        record.record(
+            "policy.loaded",
+            now_ms=parts.clock(),
+            policy_revision=policy.revision,
+            parts=files,
+            details={"path": policy.path, "files": {file.path: f"sha256:{file.sha256}" for file in policy.files}},
+        )
+    )
+    memos.put(LOADED, key, "recorded", valid_from=now, valid_until=None)

@@ -1,0 +1,45 @@
+"""Take a mount away and say so. Design, promise 6.
+
+It never blocks on the log: what cannot be recorded goes to the log's reserve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secmount.errors import MountError
+from secmount.pipeline import records
+from secmount.pipeline.known import GONE, at, mounted_of
+from secmount.pipeline.parts import Parts
+from secmount.policy.input import Request
+from secmount.store.tables.mounts import MountRow, Mounts
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A mount that is gone; `left` are files of others, or changed since, that a copy's removal did not touch."""
+
+    row: MountRow
+    left: tuple[str, ...]
+    recorded: bool
+
+
+def unmount(parts: Parts, path: str, request: Request, *, lazy: bool) -> Removed:
+    """Unmount what secmount mounted at `path`, the newest first; its folder goes, too, if secmount made it.
+
+    Raise `InputError` SM1012 where no mount is known, `MountError` SM6031 (busy) and the like; then it still stands.
+    """
+    mounts = Mounts(parts.store().state)
+    row = at(mounts, path)
+    left: tuple[str, ...] = ()
+    try:
+        left = parts.backends()[row.backend].unmount(mounted_of(row), lazy=lazy)
+    except MountError as err:
+        if err.code != GONE:
+            raise
+    mounts.remove(row.id)
+    details = {"left": list(left)} if left else None
+    entry = parts.log.append_essential(
+        records.effect(parts, "unmount", row, records.asked(request), tree_digest=str(row.tree), details=details)
+    )
+    return Removed(row, left, entry.kept)
