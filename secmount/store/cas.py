@@ -130,23 +130,24 @@ class Store:
         digest = self.state.derived.find(kind, key)
         return None if digest is None else self._derived.open_sound(digest)
 
-    def verify(self, digest: Digest) -> int:
-        """Hash the object as it is on the disk, whatever is known of it; give its size. Raise like `open`."""
-        size = self._blobs.verify(digest)
-        if size is None:
-            size = self._derived.verify(digest)
-        if size is None:
-            raise self._absent(digest)
-        return size
+    def verify(self, area: Area, digest: Digest) -> int | None:
+        """Hash the object as it is on the disk, whatever is known of it; give its size, None if there is none.
+
+        Raise `StorageError` SM7031 or `ContentError` SM5001 like `open`.
+        """
+        return self._shelf(area).verify(digest)
 
     def names(self, area: Area) -> Iterator[tuple[str, str]]:
         """Give every (algorithm, file name) below `blobs/` or `derived/`, whatever it is."""
-        return (self._blobs if area == "blobs" else self._derived).names()
+        return self._shelf(area).names()
 
     def locking(self, name: str, *, wait: float | None = LOCK_WAIT) -> AbstractContextManager[None]:
         """Be the only holder of `name` in this store, as by `local.files.lock`; raise `StorageError` SM7006."""
         file = Digest.of(os.fsencode(name)).hex
         return lock(self._locks, file, exclusive=True, wait=wait, transient=True)
+
+    def _shelf(self, area: Area) -> Shelf:
+        return self._blobs if area == "blobs" else self._derived
 
     def _absent(self, digest: Digest) -> StorageError:
         return StorageError("SM7030", subject=str(digest), got=f"nothing of that digest in {self.root}")

@@ -28,7 +28,7 @@ class Shelf:
     """An area; holds no state but directory handles (one per digest algorithm), which its maker closes."""
 
     def __init__(self, area: Area, folders: Mapping[str, int], *, ingest: int, hashes: Hashes, uid: int) -> None:
-        self._area, self._folders, self._ingest, self._hashes, self._uid = area, folders, ingest, hashes, uid
+        self.area, self._folders, self._ingest, self._hashes, self._uid = area, folders, ingest, hashes, uid
 
     def open(self, digest: Digest) -> StoredBlob | None:
         """Open the object, fresh; None if there is none.
@@ -61,7 +61,7 @@ class Shelf:
     def admit(self, incoming: Incoming, digest: Digest) -> None:
         """Give the written file, whose bytes were found to have `digest`, its name; durable on return."""
         incoming.commit(self._folders[digest.algorithm], digest.hex)
-        self._hashes.record(self._area, digest, stamp_of(os.fstat(incoming.handle)))
+        self._hashes.record(self.area, digest, stamp_of(os.fstat(incoming.handle)))
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Give every (algorithm, file name), whatever it is."""
@@ -78,7 +78,7 @@ class Shelf:
         try:
             if reread:
                 os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-            if reread or self._hashes.stamp(self._area, digest) != stamp_of(os.fstat(handle)):
+            if reread or self._hashes.stamp(self.area, digest) != stamp_of(os.fstat(handle)):
                 self._rehash(folder, digest, handle)
             size = os.fstat(handle).st_size
         except BaseException:
@@ -113,7 +113,7 @@ class Shelf:
     def _judge(self, info: os.stat_result, place: str) -> None:
         if not stat.S_ISREG(info.st_mode):
             raise StorageError("SM7013", subject=place, got=kind(info.st_mode), want="a regular file")
-        check_entry(info, uid=self._uid, what=self._area, shown=place)
+        check_entry(info, uid=self._uid, what=self.area, shown=place)
 
     def _rehash(self, folder: int, digest: Digest, handle: int) -> None:
         before = os.fstat(handle)
@@ -124,10 +124,10 @@ class Shelf:
             kept = self._set_aside(folder, digest, after)
             found = str(got) if still else "a file that changes while it is read"
             raise ContentError(
-                "SM5001", subject=f"{self._area}/{digest}", got=found, want=str(digest), help=(f"ls -l {kept}",)
+                "SM5001", subject=f"{self.area}/{digest}", got=found, want=str(digest), help=(f"ls -l {kept}",)
             )
         if time.time_ns() - after.st_ctime_ns > _QUIET_NS:
-            self._hashes.record(self._area, digest, stamp_of(after))
+            self._hashes.record(self.area, digest, stamp_of(after))
 
     def _set_aside(self, folder: int, digest: Digest, found: os.stat_result | None) -> str:
         """Move the name into `ingest/` unless it bears another file than `found` by now; give its new place."""
@@ -142,5 +142,5 @@ class Shelf:
             return place  # another process has set it aside
         except OSError as err:
             raise storage_error(err, place) from err
-        self._hashes.forget(self._area, digest)
+        self._hashes.forget(self.area, digest)
         return place

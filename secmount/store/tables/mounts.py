@@ -117,11 +117,23 @@ class Mounts:
         device: int | None,
         options: Sequence[str],
         enforced: Sequence[str],
+        image: Digest | None = None,
     ) -> None:
-        """Say that the mount stands, as the kernel shows it; raise `StorageError` SM7022 if there is no such row."""
-        sql = "UPDATE mounts SET phase = 'mounted', mount_id = ?, device = ?, options = ?, enforced = ? WHERE id = ?"
-        if not self._connection.run(sql, (mount_id, device, write_list(options), write_list(enforced), id)):
-            raise StorageError("SM7022", subject=self._connection.path, got=f"no mount {id}")
+        """Say that the mount stands, as the kernel shows it.
+
+        `image` is a stored object that it needs beside those of the row. Raise `StorageError` SM7022 if there is none.
+        """
+        with self._connection.transaction():
+            row = self.find(id)
+            if row is None:
+                raise StorageError("SM7022", subject=self._connection.path, got=f"no mount {id}")
+            objects = row.objects if image is None or image in row.objects else (*row.objects, image)
+            sql = """UPDATE mounts SET phase = 'mounted', mount_id = ?, device = ?,
+                options = ?, enforced = ?, objects = ? WHERE id = ?"""
+            texts = [write_list(values) for values in (options, enforced, [str(digest) for digest in objects])]
+            self._connection.run(sql, (mount_id, device, *texts, id))
+            if image is not None:
+                self._connection.run("INSERT OR IGNORE INTO leases (mount, digest) VALUES (?, ?)", (id, str(image)))
 
     def remove(self, id: str) -> bool:
         """Drop the row and its leases; say whether there was one."""

@@ -72,7 +72,7 @@ def test_what_is_no_plain_file_is_never_used(
         assert not path.is_symlink()
     else:
         with pytest.raises(StorageError) as caught:
-            store.open(WANTED.digest) if use == "open" else store.verify(WANTED.digest)
+            store.open(WANTED.digest) if use == "open" else store.verify("blobs", WANTED.digest)
         assert caught.value.code == "SM7031"
     assert len(litter()) == 1
     assert victim.read_bytes() == DATA
@@ -204,11 +204,10 @@ def test_hash_of_a_file_changed_a_moment_ago_is_not_remembered(
 def test_verify_hashes_whatever_is_known(store: Store, path_of: PathOf, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put(WANTED, [DATA])
     seen = counting(monkeypatch)
-    assert store.verify(WANTED.digest) == len(DATA)
+    assert store.verify("blobs", WANTED.digest) == len(DATA)
     assert seen == [WANTED.digest]
-    with pytest.raises(StorageError) as caught:
-        store.verify(Digest.of(b"other"))
-    assert caught.value.code == "SM7030"
+    assert store.verify("derived", WANTED.digest) is None
+    assert store.verify("blobs", Digest.of(b"other")) is None
 
 
 def test_freshness_outlives_the_process(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,35 +14,10 @@ from secmount.errors import StorageError
 from secmount.oci.digest import Digest
 from secmount.store.state import State
 from secmount.store.tables import memory
-from secmount.store.tables.mounts import MountRow
+from tests.support.mounts import row
 from tests.unit.store.conftest import UID
 
-A, B, C = (Digest.of(text) for text in (b"a", b"b", b"c"))
-
-
-def row(id: str = "1", **changes: object) -> MountRow:
-    made = MountRow(
-        id=id,
-        target="/mnt/models",
-        reference="ghcr.io/acme/model:v1",
-        name="ghcr.io/acme/model",
-        manifest=A,
-        approved=(0, 2),
-        tree=B,
-        objects=(C,),
-        backend="erofs",
-        decision_id=id,
-        policy_revision="sha256:00",
-        options=(),
-        enforced=(),
-        withheld=(("a.pkl", "**/*.pkl"),),
-        created_target=True,
-        boot_id="boot",
-        since_ms=1_000,
-        files=3,
-        bytes=99,
-    )
-    return replace(made, **changes)  # type: ignore[arg-type]
+A, B, C, IMAGE = (Digest.of(text) for text in (b"a", b"b", b"c", b"image"))
 
 
 @pytest.fixture
@@ -207,6 +181,11 @@ def test_mount_is_an_intent_until_it_is_finished(state: State) -> None:
     found = state.mounts.find("1")
     assert found == row(phase="mounted", mount_id=7, device=42, options=("ro", "nodev"), enforced=("ro",))
     assert found.partial
+    state.mounts.finish("1", mount_id=7, device=42, options=(), enforced=(), image=IMAGE)
+    found = state.mounts.find("1")
+    assert found is not None
+    assert found.objects == (C, IMAGE)
+    assert state.leases.holders(IMAGE) == ("1",)
     with pytest.raises(StorageError) as caught:
         state.mounts.finish("2", mount_id=None, device=None, options=(), enforced=())
     assert caught.value.code == "SM7022"
