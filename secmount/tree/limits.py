@@ -11,6 +11,7 @@ EXTENDED_LIMIT = 1 << 20  # bytes of one pax or GNU long-name record; Go's archi
 TRAILER_LIMIT = (
     16 << 20
 )  # bytes of zeros after an archive's end; GNU tar pads to its blocking factor, 10 KiB by default
+STEPS_LIMIT = 32_000_000  # components that symlinks of one tree may lead through, all together; a few seconds
 RATIO_FREE = 256 << 20  # bytes that any compressed layer may unpack to, whatever the ratio
 
 
@@ -19,5 +20,6 @@ class Limits:
     """Bounds for one artifact; a rule's `max-unpacked-size` lowers `unpacked`."""
 
     entries: int = 1_000_000  # entries of all archives and files together, extension headers counted
+    names: int = 256 << 20  # bytes of all their paths and link targets together
     unpacked: int = 1 << 40  # bytes of file content of all layers together, what later layers replace counted
     ratio: int = 200  # unpacked to packed, beyond RATIO_FREE; deflate alone can reach 1032

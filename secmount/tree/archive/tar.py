@@ -1,6 +1,6 @@
 """Walks a tar archive that is a stream: yields entries, hashes contents, writes nothing, believes nothing.
 
-ustar (POSIX.1-1988), GNU long names and base-256 numbers, pax records (`tree.pax`). `tarfile` is no boundary
+ustar (POSIX.1-1988), GNU long names and base-256 numbers, pax records (`tree.archive.pax`). `tarfile` is no boundary
 (CVE-2007-4559, CVE-2024-12718, CVE-2025-4138, -4330, -4435, -4517). Archives that two readers could read as two trees
 are refused: a bad checksum, data after the end, bytes after a NUL in a field, padding that is not zero (it shows
 through mmap behind a file's end), links and directories with content, unknown entry types, a missing end.
@@ -9,16 +9,17 @@ through mmap behind a file's end), links and directories with content, unknown e
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from zlib import adler32
 
 from secmount.errors import ContentError
-from secmount.tree import pax
-from secmount.tree.entry import Entry, Kind, Note
+from secmount.tree.archive import pax
+from secmount.tree.archive.entry import Entry, Kind, Note
+from secmount.tree.archive.paths import Paths
 from secmount.tree.limits import EXTENDED_LIMIT, TARGET_LIMIT, TRAILER_LIMIT, Limits
-from secmount.tree.paths import Paths
 
 BLOCK = 512
 _ZERO = bytes(BLOCK)
@@ -27,6 +28,7 @@ _POSIX, _GNU = b"ustar\x0000", b"ustar  \0"
 _STAR = b"tar\0"  # at the end of a header of star, whose prefix has 131 bytes and is followed by times
 _COPY = 64 << 10  # bytes up to which a copy is faster than a view
 _SECONDS_LIMIT = 1 << 40  # either way from 1970: what nanoseconds in 64 bits cannot hold is no time of a file
+_OCTAL = re.compile(rb"[0-7]{11}")
 _CHECKSUM = slice(148, 156)
 _FILES = frozenset({b"0", b"\0", b"7"})
 _KINDS: dict[bytes, Kind] = {b"1": "h", b"2": "l", b"5": "d"}
@@ -57,14 +59,14 @@ def is_header(block: bytes) -> bool:
     return text.isdigit() and b"8" not in text and b"9" not in text and int(text, 8) == _sum(block[:BLOCK])
 
 
-def walk(chunks: Iterable[bytes], *, subject: str, limits: Limits, budget: int, notes: list[Note]) -> Iterator[Entry]:
+def walk(chunks: Iterable[bytes], *, subject: str, limits: Limits, notes: list[Note]) -> Iterator[Entry]:
     """Yield the entries of the archive in `chunks`, to the stream's end; offsets count from its first byte.
 
-    `budget` is how many bytes of file content may still come. What the tree does not keep is appended to `notes`. Raise
-    `ContentError` SM5101 to SM5103 (paths), SM5104 (no tar), SM5107 (over a limit), SM5108 (broken or ambiguous),
-    SM5109 (sparse, unknown type), SM5110 (device, fifo), SM5112 (symlink without a usable target).
+    `limits` holds for this archive alone. What the tree does not keep is appended to `notes`. Raise `ContentError`
+    SM5101 to SM5103 (paths), SM5104 (no tar), SM5107 (over a limit), SM5108 (broken or ambiguous), SM5109 (sparse,
+    unknown type), SM5110 (device, fifo), SM5112 (symlink without a usable target).
     """
-    return _Walker(chunks, subject, limits, budget, notes).entries()
+    return _Walker(chunks, subject, limits, notes).entries()
 
 
 def _sum(block: bytes) -> int:
@@ -116,15 +118,17 @@ class _Window:
 class _Walker:
     """The state of one walk: where in the stream, what extension records wait for their entry."""
 
-    def __init__(self, chunks: Iterable[bytes], subject: str, limits: Limits, budget: int, notes: list[Note]) -> None:
+    def __init__(self, chunks: Iterable[bytes], subject: str, limits: Limits, notes: list[Note]) -> None:
         self._window = _Window(chunks)
         self._subject = subject
-        self._limits, self._budget, self._notes = limits, budget, notes
+        self._limits, self._budget, self._notes = limits, limits.unpacked, notes
         self._paths = Paths(subject)
         self._records: dict[str, bytes] = {}
         self._long: dict[str, bytes] = {}
+        self._likeness: tuple[bytes, ...] = ()  # of the last header, if it was a plain file's
+        self._same = (False, 0)  # whether that file was executable, and its mtime
         self._times: tuple[bytes, int] = (b"", 0)
-        self._owned, self._count = 0, 0
+        self._owned, self._count, self._named = 0, 0, 0
 
     def entries(self) -> Iterator[Entry]:
         window, first = self._window, True
@@ -136,17 +140,28 @@ class _Walker:
             if block == _ZERO:
                 self._finish()
                 return
-            header = self._header(block, first=first)
-            first = False
             self._count += 1
             if self._count > self._limits.entries:
-                raise ContentError(
-                    "SM5107", subject=self._subject, got="more entries", want=f"at most {self._limits.entries}"
-                )
-            if header.type in b"xgLK":
-                self._extend(header)
-            else:
-                yield self._entry(header)
+                raise self._over("more entries", f"at most {self._limits.entries}")
+            entry = self._like(block) if self._likeness == _likeness(block) else None
+            if entry is None:
+                header = self._header(block, first=first)
+                first, self._likeness = False, ()
+                if header.type in b"xgLK":
+                    self._extend(header)
+                    continue
+                entry = self._entry(header, block)
+            yield entry
+
+    def _like(self, block: bytes) -> Entry | None:
+        """Give the file whose header differs from the last one's only in name, size and checksum; None if unsure."""
+        octal, total = block[124:135], _sum(block)
+        if block[148:156] != b"%06o\0 " % total or block[135] or block[345] or not _OCTAL.fullmatch(octal):
+            return None
+        path, size = self._paths.clean(block[:100].rstrip(b"\0")), int(octal, 8)
+        self._spend(size, path, len(path))
+        start = self._window.position
+        return tuple.__new__(Entry, (path, "f", *self._same, start, size, self._content(size, path), ""))
 
     def _header(self, block: bytes, *, first: bool) -> _Header:
         header = _Header._make(_FIELDS.unpack(block))
@@ -160,16 +175,19 @@ class _Walker:
             raise self._broken(f"checksum {header.checksum!r}", f"{_sum(block):06o}")
         return header
 
-    def _entry(self, header: _Header) -> Entry:
+    def _entry(self, header: _Header, block: bytes) -> Entry:
         kind = self._kind(header)
         path = self._paths.clean(self._name(header), directory=kind == "d")
         size = self._size(header, kind, path)
         mtime = self._mtime(header, path)
         mode = self._number(header.mode, "mode")
         target = self._target(header, kind, path) if kind in "lh" else ""
-        self._note(header, path, mode)
+        self._spend(size, path, len(path) + len(target))
+        plain = self._note(header, path, mode)
         if self._records or self._long:
             self._records, self._long = {}, {}
+        elif plain and header.type == b"0":
+            self._likeness, self._same = _likeness(block), (bool(mode & 0o111), mtime)
         start = self._window.position
         digest = self._content(size, path) if kind == "f" else ""
         return tuple.__new__(Entry, (path, kind, bool(mode & 0o111), mtime, start, size, digest, target))
@@ -223,12 +241,18 @@ class _Walker:
             raise ContentError(
                 "SM5108", subject=self._at(path), got=f"{size} bytes of content", want="none for its type"
             )
+        return size
+
+    def _spend(self, size: int, path: str, names: int) -> None:
+        """Take what an entry needs from the limits."""
         self._budget -= size
+        self._named += names
         if self._budget < 0:
             raise ContentError(
                 "SM5107", subject=self._at(path), got=f"{size} bytes", want=f"{self._budget + size} left"
             )
-        return size
+        if self._named > self._limits.names:
+            raise self._over("more bytes of names", f"at most {self._limits.names}")
 
     def _mtime(self, header: _Header, path: str) -> int:
         if "mtime" in self._records:
@@ -242,13 +266,15 @@ class _Walker:
             raise ContentError("SM5108", subject=self._at(path), got=f"mtime {time} ns", want="a time of a file")
         return time
 
-    def _note(self, header: _Header, path: str, mode: int) -> None:
+    def _note(self, header: _Header, path: str, mode: int) -> bool:
+        """Note what the tree will not keep; say whether there was nothing."""
         if mode & 0o7000:
             self._notes.extend(Note(path, name) for bit, name in _MODE_BITS if mode & bit)
         if self._records:
             self._notes.extend(Note(path, name) for name in pax.dropped(self._records))
-        if header.owner.strip(b"0\0 "):
-            self._owned += 1
+        foreign = bool(header.owner.strip(b"0\0 "))
+        self._owned += foreign
+        return not mode & 0o7000 and not foreign
 
     def _content(self, size: int, path: str) -> str:
         """Hash the file content that stands at the window, and pass it and its padding."""
@@ -340,9 +366,17 @@ class _Walker:
     def _at(self, path: str) -> str:
         return f"{self._subject}, entry {path!r}"
 
+    def _over(self, got: str, want: str) -> ContentError:
+        return ContentError("SM5107", subject=self._subject, got=got, want=want)
+
     def _broken(self, got: str, want: str) -> ContentError:
         where = f"{self._subject}, byte {self._window.position}"
         return ContentError("SM5108", subject=where, got=got, want=want)
+
+
+def _likeness(block: bytes) -> tuple[bytes, ...]:
+    """Give what two headers share that differ in nothing but name, prefix, size and checksum."""
+    return block[100:124], block[136:148], block[156:345]
 
 
 def _text(name: bytes) -> str:

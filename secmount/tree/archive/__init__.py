@@ -1,0 +1,1 @@
+"""Untrusted archives: a bounded stream, walked."""

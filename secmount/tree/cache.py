@@ -1,0 +1,120 @@
+"""Finished trees kept in the store, so that a warm mount neither unpacks nor flattens anything.
+
+Two derived objects under one key that names everything a tree depends on: its dump, whose sha256 is the tree's digest,
+and this summary, which has all of `Tree` but the nodes. The nodes are made again when somebody looks at them: a backend
+that still has its image does not, and one that has not spends more on that than unpacked layers cost to flatten. The
+store hashes both objects before they are used; what the extents point into must be there too, or nothing is found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+from secmount.errors import ContentError, StorageError
+from secmount.oci.digest import Digest
+from secmount.store.cas import Store
+from secmount.tree.node import Directory, Dropped, Node, Tree
+
+FORM = "secmount.tree-summary/v1"
+DUMP, SUMMARY = "tree", "tree-summary"  # kinds of derived objects
+
+
+def keep(store: Store, key: str, tree: Tree) -> None:
+    """Keep `tree`, whose dump was derived under the same key, so that `load` finds it."""
+    summary = {
+        "form": FORM,
+        "digest": str(tree.digest),
+        "files": tree.files,
+        "bytes": tree.bytes,
+        "withheld": tree.withheld,
+        "dropped": [(drop.path, drop.layer, drop.reason) for drop in tree.dropped],
+        "blobs": [str(blob) for blob in tree.blobs],
+        "collisions": tree.collisions,
+        "root": (tree.root.mtime, tree.root.layer),
+    }
+
+    def write(out: BinaryIO) -> None:
+        out.write(json.dumps(summary).encode())
+
+    store.derive(SUMMARY, key, write).close()
+
+
+def load(store: Store, key: str, make: Callable[[], Tree]) -> Tree | None:
+    """Give the tree that was kept under `key`, or None if something of it is not there any more.
+
+    `make` makes the same tree again; it is called when the nodes are first looked at.
+    """
+    kept = store.open_derived(SUMMARY, key)
+    if kept is None:
+        return None
+    with kept:
+        try:
+            tree = _tree(json.loads(kept.pread(kept.size, 0)), make)
+        except (ValueError, KeyError, TypeError) as err:
+            raise _foreign(kept.digest, repr(err)) from err
+    return tree if _sound(store, key, tree) else None
+
+
+def _tree(summary: dict[str, Any], make: Callable[[], Tree]) -> Tree:
+    if summary["form"] != FORM:
+        raise ValueError(summary["form"])
+    digest = Digest.parse(summary["digest"])
+    return Tree(
+        root=Directory(_Nodes(digest, make), *summary["root"]),
+        digest=digest,
+        files=summary["files"],
+        bytes=summary["bytes"],
+        withheld=tuple((path, reason) for path, reason in summary["withheld"]),
+        dropped=tuple(Dropped(*row) for row in summary["dropped"]),
+        blobs=tuple(map(Digest.parse, summary["blobs"])),
+        collisions=tuple(map(tuple, summary["collisions"])),
+    )
+
+
+def _sound(store: Store, key: str, tree: Tree) -> bool:
+    """Say whether the dump and everything that extents point into are in the store, unchanged."""
+    dump = store.open_derived(DUMP, key)
+    if dump is None:
+        return False
+    with dump:
+        if dump.digest != tree.digest:
+            return False
+    for blob in tree.blobs:
+        try:
+            store.open(blob).close()
+        except (StorageError, ContentError) as err:
+            if err.code in {"SM7030", "SM7031", "SM5001"}:
+                return False
+            raise
+    return True
+
+
+def _foreign(digest: Digest, got: str) -> ContentError:
+    return ContentError("SM5128", subject=str(digest), got=got, want=f"a summary of form {FORM}")
+
+
+class _Nodes(Mapping[str, Node]):
+    """The entries of a kept tree's root, made when first looked at."""
+
+    def __init__(self, digest: Digest, make: Callable[[], Tree]) -> None:
+        self._digest, self._make = digest, make
+        self._made: Mapping[str, Node] | None = None
+
+    def __getitem__(self, name: str) -> Node:
+        return self._entries()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries())
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def _entries(self) -> Mapping[str, Node]:
+        if self._made is None:
+            tree = self._make()
+            if tree.digest != self._digest:
+                raise _foreign(self._digest, f"a summary of another tree than {tree.digest}")
+            self._made = tree.root.entries
+        return self._made
