@@ -57,6 +57,7 @@ FIELDS: Final = (
     "withheld",
 )
 REQUEST_FIELDS: Final = ("face", "namespace", "pod", "service_account", "use", "user", "verb")
+POLICY: Final = "policy/"  # a part named so and with a path is a file of the policy folder
 TEXT_LIMIT = 4096  # characters of one text in a record; PATH_MAX, and beyond any reference
 VERDICTS: Final = frozenset({"allowed", "denied", "undecided"})
 
