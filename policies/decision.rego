@@ -379,6 +379,7 @@ holds contains "deny.digests" if {
 
 undenied(digest) if {
 	is_string(digest)
+	is_array(policy.deny.digests)
 	count({digest} & denied) == 0
 }
 

@@ -118,7 +118,7 @@ def reusable(answer: Answer, *, decided_ms: int, now_ms: int) -> bool:
 
 def _judged(value: Any) -> Judged:
     row = _object(value, ("id", "ok", "got", "want"), "a check")
-    if row["id"] not in CHECKS:
+    if _typed(row["id"], str, "id") not in CHECKS:
         raise _misshapen(f"check {row['id']!r}", "a known check")
     return Judged(row["id"], _typed(row["ok"], bool, row["id"]), row["got"], row["want"])
 

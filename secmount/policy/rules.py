@@ -24,7 +24,7 @@ Bind = Literal["repository", "named", "any"]
 LAYOUT = "oci:"
 POLICY_FILE = "policy.toml"
 
-_SPECIAL = re.compile(r"[*?\[\]{}\\\x00-\x1f\x7f]")
+_SPECIAL = re.compile(r"[*?{}\\\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def _layout_base(path: str, *, prefix: bool) -> None:
         return
     if not path.startswith("/"):
         raise ValueError("an oci: match has an absolute path")
-    if os.path.normpath(path) != path or path.startswith("//") or ":" in path:
-        raise ValueError("an oci: match has a path without ':', '//', '.', '..' and a '/' at its end")
+    if os.path.normpath(path) != path or path.startswith("//") or set(path) & set(":[]"):
+        raise ValueError("an oci: match has a path without ':', brackets, '//', '.', '..' and a '/' at its end")
 
 
 def _registry_base(base: str, *, prefix: bool) -> None:

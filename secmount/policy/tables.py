@@ -112,7 +112,7 @@ def _require(table: Table, signers: Collection[str], *, unsigned: bool) -> tuple
         groups = [(table, listed, threshold)]
     else:
         groups = [(row, row.texts("signers"), row.whole("threshold", least=1)) for row in tables]
-        if table.has("require") and not tables:
+        if table.values.get("require") == []:
             table.fault("SM1203", "require", got="an empty list", want="a list of { signers = […], threshold = … }")
     return _groups(groups, signers)
 
