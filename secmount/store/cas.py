@@ -20,7 +20,7 @@ from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.store.index import StoreIndex
 from secmount.store.ingest import receive, record, sweep
-from secmount.store.layout import check_root, make_folder
+from secmount.store.layout import check_root, make_folders
 from secmount.store.shelf import Shelf
 from secmount.store.state import State
 from secmount.store.stored import StoredBlob
@@ -40,26 +40,25 @@ class Store:
         """
         self.root = os.path.abspath(root)
         with ExitStack() as stack:
-
-            def held(handle: int) -> int:
-                stack.callback(os.close, handle)
-                return handle
-
-            root_handle = held(make_directory(self.root, uid=uid, what="store"))
+            root_handle = make_directory(self.root, uid=uid, what="store")
+            stack.callback(os.close, root_handle)
             check_root(root_handle)
-            blobs, derived, self._ingest, self._locks = (
-                held(make_folder(root_handle, name, uid=uid)) for name in ("blobs", "derived", "ingest", "locks")
-            )
-            shelves = {
-                "blobs": {name: held(make_folder(blobs, name, uid=uid)) for name in ("sha256", "sha512")},
-                "derived": {"sha256": held(make_folder(derived, "sha256", uid=uid))},
-            }
+
+            def folders(parent: int, *names: str) -> dict[str, int]:
+                handles = make_folders(parent, names, uid=uid)
+                for handle in handles:
+                    stack.callback(os.close, handle)
+                return dict(zip(names, handles, strict=True))
+
+            top = folders(root_handle, "blobs", "derived", "ingest", "locks")
+            blobs, derived = folders(top["blobs"], "sha256", "sha512"), folders(top["derived"], "sha256")
+            self._ingest, self._locks = top["ingest"], top["locks"]
             self.index = StoreIndex(root_handle, self._locks)
             self.state = State(os.path.join(self.root, STATE), uid=uid)
             stack.callback(self.state.close)
             hashes = self.state.hashes
-            self._blobs = Shelf("blobs", shelves["blobs"], ingest=self._ingest, hashes=hashes, uid=uid)
-            self._derived = Shelf("derived", shelves["derived"], ingest=self._ingest, hashes=hashes, uid=uid)
+            self._blobs = Shelf("blobs", blobs, ingest=self._ingest, hashes=hashes, uid=uid)
+            self._derived = Shelf("derived", derived, ingest=self._ingest, hashes=hashes, uid=uid)
             sweep(self._ingest)
             self._stack = stack.pop_all()
 

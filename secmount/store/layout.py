@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 from secmount.errors import ContentError, StorageError
-from secmount.local.fault import faults, place_of
-from secmount.local.files import read_if_any, write_atomic
+from secmount.local.fault import faults, place_of, storage_error
+from secmount.local.files import read_if_any, sync_directory, write_atomic
 from secmount.local.owned import check_entry
 from secmount.oci import exact
 
@@ -38,21 +40,24 @@ def mark(root: int) -> None:
         write_atomic(root, MARK, f'{{"imageLayoutVersion":"{VERSION}"}}'.encode(), mode=0o600)
 
 
-def make_folder(parent: int, name: str, *, uid: int) -> int:
-    """Open the folder `name`, making it with mode 0700; raise `StorageError` SM7010 to SM7013."""
-    place = place_of(parent, name)
-    with faults(place):
-        try:
-            handle = _open(parent, name)
-        except FileNotFoundError:
-            _make(parent, name)
-            handle = _open(parent, name)
-        try:
-            check_entry(os.fstat(handle), uid=uid, what="store", shown=place)
-        except BaseException:
-            os.close(handle)
-            raise
-        return handle
+def make_folders(parent: int, names: Sequence[str], *, uid: int) -> list[int]:
+    """Open the folders `names`, making them with mode 0700; the handles are the caller's to close.
+
+    Raise `StorageError` SM7010 to SM7013 (not ours), SM7001 to SM7005.
+    """
+    handles: list[int] = []
+    with ExitStack() as stack:
+        made = [name for name in names if _make(parent, name)]
+        if made:
+            sync_directory(parent)
+        for name in names:
+            place = place_of(parent, name)
+            with faults(place):
+                handles.append(_open(parent, name))
+            stack.callback(os.close, handles[-1])
+            check_entry(os.fstat(handles[-1]), uid=uid, what="store", shown=place)
+        stack.pop_all()
+    return handles
 
 
 def _open(parent: int, name: str) -> int:
@@ -62,12 +67,14 @@ def _open(parent: int, name: str) -> int:
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
 
 
-def _make(parent: int, name: str) -> None:
+def _make(parent: int, name: str) -> bool:
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:
-        return  # another process made it first; it is checked like any other
-    os.fsync(parent)
+        return False
+    except OSError as err:
+        raise storage_error(err, place_of(parent, name)) from err
+    return True
 
 
 def _check_mark(raw: bytes, place: str) -> None:

@@ -173,6 +173,7 @@ def _create(dirfd: int, name: str, path: str) -> None:
         connection = _connect(os.path.join(os.path.dirname(os.path.abspath(path)), draft))
         try:
             with _faults(path):
+                connection.execute("PRAGMA synchronous = OFF")  # flushed once, when it is whole
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
                 for statement in (*objects.SCHEMA, *mounts.SCHEMA, *memory.SCHEMA):
@@ -183,8 +184,17 @@ def _create(dirfd: int, name: str, path: str) -> None:
         finally:
             connection.close()
         with faults(path):
+            _flush(dirfd, draft)
             os.rename(draft, name, src_dir_fd=dirfd, dst_dir_fd=dirfd)
         sync_directory(dirfd)
+
+
+def _flush(dirfd: int, name: str) -> None:
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dirfd)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _options(statement: str) -> str:

@@ -15,6 +15,7 @@ from secmount.oci.digest import Digest
 from secmount.store.cas import Store
 from secmount.store.pull import Held, HeldLayer, pull
 from tests.support.stores import Content, approve, resolution
+from tests.unit.store.conftest import tick
 
 ONE, TWO, THREE = b"one" * 1000, b"two" * 1000, b"three" * 1000
 
@@ -52,6 +53,7 @@ def test_held_ones_are_not_asked_for_again(store: Store, source: Content) -> Non
 def test_held_one_that_was_changed_is_fetched_again(store: Store, source: Content) -> None:
     rows = layers(source, ONE)
     pull(approve(resolution(rows)), source, store)
+    tick()
     path = Path(store.root, "blobs", "sha256", rows[0].digest.hex)
     path.chmod(0o600)
     path.write_bytes(ONE[::-1])

@@ -12,7 +12,7 @@ from secmount.errors import ContentError, StorageError
 from secmount.oci.digest import Digest
 from secmount.store import shelf, stored
 from secmount.store.cas import Store
-from tests.unit.store.conftest import UID, calm
+from tests.unit.store.conftest import UID, calm, tick
 from tests.unit.store.samples import DATA, WANTED, Litter, PathOf, counting, never, plant, read
 
 
@@ -91,6 +91,7 @@ def test_hard_link_to_the_true_bytes_is_hashed_again_and_used(
     store: Store, path_of: PathOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(WANTED, [DATA])
+    tick()
     (tmp_path / "other").hardlink_to(path_of(WANTED.digest))
     seen = counting(monkeypatch)
     assert read(store) == DATA
@@ -99,6 +100,7 @@ def test_hard_link_to_the_true_bytes_is_hashed_again_and_used(
 
 def test_write_through_another_hard_link_is_found(store: Store, path_of: PathOf, tmp_path: Path) -> None:
     store.put(WANTED, [DATA])
+    tick()
     other = tmp_path / "other"
     other.hardlink_to(path_of(WANTED.digest))
     assert read(store) == DATA
@@ -110,6 +112,7 @@ def test_write_through_another_hard_link_is_found(store: Store, path_of: PathOf,
 
 def test_bytes_exchanged_in_place_are_found_though_size_and_mtime_are_put_back(store: Store, path_of: PathOf) -> None:
     store.put(WANTED, [DATA])
+    tick()
     path = path_of(WANTED.digest)
     before = path.stat()
     path.chmod(0o600)
@@ -142,6 +145,7 @@ def test_file_that_changes_while_it_is_hashed_is_not_used(
 ) -> None:
     path = path_of(WANTED.digest)
     plant(path, DATA)
+    tick()
 
     def meddle(handle: int, algorithm: str, *, subject: str) -> Digest:
         got = stored.hash_file(handle, algorithm, subject=subject)
