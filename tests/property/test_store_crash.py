@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import pytest
 from secmount.oci.digest import Digest
 from secmount.store.cas import Store
 from tests.support import crash
+from tests.support.memory import memory_folder
 
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 EXAMPLES = os.environ.get("SECMOUNT_TEST_EXAMPLES")
 
 
@@ -40,8 +39,8 @@ def check_sound(store: Store) -> int:
 @pytest.fixture
 def base() -> Iterator[str]:
     """A folder in memory: a killed process loses no more there than on a disk, and flushing is free."""
-    with tempfile.TemporaryDirectory(prefix="secmount-crash-", dir=MEMORY) as path:
-        yield path
+    with memory_folder() as path:
+        yield str(path)
 
 
 def test_killed_at_every_call_in_turn(base: str) -> None:

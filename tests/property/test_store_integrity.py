@@ -17,9 +17,9 @@ from secmount.errors import ContentError, StorageError
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.store.cas import Store
+from tests.support.memory import MEMORY
 
 CONTENTS = tuple(bytes([number]) * size for number, size in enumerate((0, 1, 7, 300, 5000)))
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # flushing is free there
 EXAMPLES = int(os.environ.get("SECMOUNT_TEST_EXAMPLES") or 50)
 WHICH = st.integers(0, len(CONTENTS) - 1)
 

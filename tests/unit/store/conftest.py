@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from secmount.oci.digest import Digest
 from secmount.store.cas import Store
+from tests.support.memory import memory_folder
 
 UID = os.getuid()
 
@@ -20,9 +20,8 @@ UID = os.getuid()
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
     """A folder in memory, where flushing is free."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="secmount-test-", dir=memory) as path:
-        yield Path(path)
+    with memory_folder() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

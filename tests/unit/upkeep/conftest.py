@@ -19,6 +19,7 @@ from secmount.store.tables.mounts import MountRow
 from secmount.tree import dump
 from secmount.tree.node import Directory, Tree
 from secmount.trust.evidence import Evidence
+from tests.support.memory import memory_folder
 from tests.support.mounts import row
 from tests.support.stores import describing, resolution
 from tests.support.trees import file, folder, link, whole
@@ -50,6 +51,13 @@ class World:
         path.chmod(0o600)
         path.write_bytes(path.read_bytes()[::-1] if data is None else data)
         path.chmod(0o400)
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder in memory, where flushing is free."""
+    with memory_folder() as path:
+        yield path
 
 
 @pytest.fixture
