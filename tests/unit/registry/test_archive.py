@@ -222,6 +222,14 @@ DAMAGED = {
 }
 
 
+def test_a_member_that_goes_on_beyond_the_end_says_so(sample: Model, tmp_path: Path) -> None:
+    path = sample.layout.archive(tmp_path / "a.tar")
+    path.write_bytes(raw_header(HEX, octal(5000), b"0"))
+    with pytest.raises(RegistryError) as caught:
+        ArchiveSource(str(path))
+    assert (caught.value.got, caught.value.want) == ("end at byte 512", "at least 5632")
+
+
 @pytest.mark.parametrize(("more", "code"), DAMAGED.values(), ids=DAMAGED.keys())
 def test_damaged(sample: Model, tmp_path: Path, more: bytes, code: str) -> None:
     raw = sample.layout.archive(tmp_path / "a.tar").read_bytes().rstrip(b"\0")

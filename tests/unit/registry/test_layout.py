@@ -440,6 +440,7 @@ def test_a_size_that_lies_is_met_before_reading(sample: Model, monkeypatch: pyte
         raise AssertionError("read")
 
     row = said({**sample.weights, "size": 1})
+    large = sample.layout.add_blob(bytes((4 << 20) + 1))
     with LayoutSource(sample.layout.path) as source:
         monkeypatch.setattr(os, "pread", never)
         assert code_of(lambda: source.small(row, limit=10)) == "SM5002"
@@ -449,6 +450,7 @@ def test_a_size_that_lies_is_met_before_reading(sample: Model, monkeypatch: pyte
                 pass
 
         assert code_of(stream) == "SM5002"
+        assert code_of(lambda: source.head(None, Digest.parse(large["digest"]))) == "SM5011"
         assert code_of(lambda: source.small(said(sample.weights), limit=10)) == "SM5011"
         assert code_of(lambda: source.manifest(said({**sample.manifest, "size": (4 << 20) + 1}))) == "SM5011"
 

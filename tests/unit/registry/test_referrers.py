@@ -118,11 +118,19 @@ def test_a_missing_referrer_is_not_there(sample: Model) -> None:
     assert found(sample.layout, sample.manifest) == []
 
 
+def test_a_digest_that_is_only_mentioned(sample: Model) -> None:
+    other = sample.layout.add_manifest([sample.layout.add_file("x", b"x")])
+    sample.layout.attach_referrer(other, b"1", annotations={"about": sample.digest})
+    sample.layout.attach_referrer(other, b"2", annotations={"about": sample.digest}, listed=False)
+    assert found(sample.layout, sample.manifest) == []
+
+
 def test_an_escaped_digest_is_read(sample: Model) -> None:
     row = sample.layout.attach_referrer(sample.manifest, b"1", listed=False)
     raw = sample.layout.blob_path(row).read_bytes()
     hex_ = sample.digest.removeprefix("sha256:").encode()
-    spelt = sample.layout.add_document(raw.replace(hex_, b"\\u%04x" % hex_[0] + hex_[1:]))
+    letter = next(char for char in hex_ if char in b"abcdef")  # an escaped digit ends in the digit itself
+    spelt = sample.layout.add_document(raw.replace(hex_, hex_.replace(b"%c" % letter, b"\\u%04x" % letter)))
     assert found(sample.layout, sample.manifest) == [spelt["digest"]]
 
 

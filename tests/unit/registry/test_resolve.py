@@ -199,6 +199,9 @@ def test_a_source_is_believed_in_nothing(sample: Model) -> None:
     assert str(resolved(layout, by_digest, source=honest).digest) == sample.digest
     other = Digest.of(b"x")
     assert code_of(layout, by_digest, source=Liar(replace(head, digest=other), {other: raw}, config)) == "SM5001"
+    replaced = raw.replace(b"Apache-2.0", b"MIT-anyone")
+    mine = replace(head, digest=Digest.of(replaced))
+    assert code_of(layout, by_digest, source=Liar(mine, {mine.digest: replaced}, config)) == "SM5001"
     assert code_of(layout, ":v1", source=Liar(replace(head, digest=other), {other: raw}, config)) == "SM5001"
     assert code_of(layout, by_digest, source=Liar(head, {head.digest: raw + b" "}, config)) == "SM5002"
     assert code_of(layout, by_digest, source=Liar(replace(head, size=5), {head.digest: raw}, config)) == "SM5002"
