@@ -15,7 +15,7 @@ import data.secmount.policy
 # Every check, in the order in which a denial names them, with the code it is explained under.
 codes := {
 	"rule": "SM3002",
-	"signatures": "SM2002",
+	"signatures": "SM3004",
 	"signer-validity": "SM3011",
 	"bind": "SM3012",
 	"max-age": "SM3013",

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from secmount import __version__
-from secmount.cli.outcome import Outcome
 from secmount.cli.settings import Settings, common
+from secmount.cli.view.outcome import Outcome
 from secmount.errors import InputError, catalog
 
 
@@ -19,7 +19,7 @@ def register(application: typer.Typer) -> None:
     application.command()(explain)
 
 
-@common("version", "version", "python", "kernel")
+@common("version")
 def version(_: Settings) -> Outcome:
     """Print the version, the Python and the kernel."""
     fields = {"version": __version__, "python": platform.python_version(), "kernel": platform.release()}
@@ -27,10 +27,8 @@ def version(_: Settings) -> Outcome:
     return Outcome("version", (text,), fields)
 
 
-@common("explain", "code", "title", "exit_status", "stage", "explain", "help")
-def explain(
-    _: Settings, code: Annotated[str, typer.Argument(metavar="CODE", help="Such as SM5001.")]
-) -> Outcome:
+@common("explain")
+def explain(_: Settings, code: Annotated[str, typer.Argument(metavar="CODE", help="Such as SM5001.")]) -> Outcome:
     """Say what a code means and what to do."""
     entry = catalog.entry(code.upper())
     if entry is None:

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from secmount.app.assembly import now_ms
-from secmount.cli import context, shown
+from secmount.cli import context
 from secmount.cli.context import Learning
-from secmount.cli.outcome import Outcome
-from secmount.cli.progress import Progress
 from secmount.cli.settings import Settings, common
+from secmount.cli.view import results
+from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.progress import Progress
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="oci:PATH[:TAG|@DIGEST] or oci-archive:PATH[:TAG|@DIGEST].")]
 Dir = Annotated[str, typer.Argument(metavar="DIR", help="An empty folder, or one to be made in an existing folder.")]
@@ -33,7 +34,7 @@ def register(application: typer.Typer) -> None:
     application.command("umount", hidden=True)(unmount)
 
 
-@common("verify", "considered")
+@common("verify")
 def verify(settings: Settings, ref: Ref, as_name: AsName = None, platform: OnPlatform = None) -> Outcome:
     """Show, and record, the decision that mount would take. Nothing is pulled or mounted.
 
@@ -43,12 +44,12 @@ def verify(settings: Settings, ref: Ref, as_name: AsName = None, platform: OnPla
 
     wanted = context.wanted("verify", ref, as_name=as_name, platform=platform)
     with context.opened(settings) as application:
-        return shown.admission(
+        return results.admission(
             "verify", admit(application.parts, wanted, Learning(settings)), settings, now_ms=now_ms()
         )
 
 
-@common("mount", "mount")
+@common("mount")
 def mount(
     settings: Settings,
     ref: Ref,
@@ -72,11 +73,11 @@ def mount(
         observer, chosen = Learning(settings, progress), application.config.backend
         result = place(application.parts, wanted, directory, backend=chosen, build=application.build, observer=observer)
         if isinstance(result, Placed):
-            return shown.placed(result, settings)
-        return shown.admission("mount", result, settings, now_ms=now_ms())
+            return results.placed(result, settings)
+        return results.admission("mount", result, settings, now_ms=now_ms())
 
 
-@common("unmount", "mount", "left")
+@common("unmount")
 def unmount(
     settings: Settings,
     directory: Annotated[str, typer.Argument(metavar="DIR", help="Where it is mounted.")],
@@ -90,4 +91,4 @@ def unmount(
 
     with context.opened(settings) as application:
         removed = take_away(application.parts, directory, context.request("unmount"), lazy=lazy)
-    return shown.removed(removed)
+    return results.removed(removed)

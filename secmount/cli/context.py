@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from secmount.app.assembly import Application, assemble
-from secmount.cli import document
-from secmount.cli.progress import Progress
 from secmount.cli.settings import Settings
+from secmount.cli.view import document
+from secmount.cli.view.progress import Progress
 from secmount.config.file import load
 from secmount.config.value import Config
 from secmount.errors import InputError

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from secmount.cli.outcome import Outcome
 from secmount.cli.settings import Settings, common
+from secmount.cli.view.outcome import Outcome
 
 
 def register(application: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(application: typer.Typer) -> None:
     application.command()(demo)
 
 
-@common("demo", "folder", "steps")
+@common("demo")
 def demo(
     settings: Settings,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the folder, to try things in it.")] = False,

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from secmount.cli import context
-from secmount.cli.outcome import Outcome
 from secmount.cli.settings import Settings, common
+from secmount.cli.view.outcome import Outcome
 
 
 def register(application: typer.Typer) -> None:
@@ -19,19 +19,19 @@ def register(application: typer.Typer) -> None:
     application.command()(check)
 
 
-@common("ls", "artifacts", "mounts")
+@common("ls")
 def ls(settings: Settings) -> Outcome:
     """List the artifacts that are held and the mounts that are known.
 
     secmount ls -o json
     """
-    from secmount.cli import listing
+    from secmount.cli.view import listing
 
     with context.opened(settings) as application:
         return listing.overview(application)
 
 
-@common("inspect", "mount", "layers", "withheld", "considered")
+@common("inspect")
 def inspect(
     settings: Settings,
     what: Annotated[str, typer.Argument(metavar="DIR|REF", help="Where something is mounted, or a reference.")],
@@ -42,7 +42,7 @@ def inspect(
 
     secmount inspect /mnt/bert
     """
-    from secmount.cli import inspection
+    from secmount.cli.view import inspection
 
     with context.opened(settings) as application:
         if what.startswith((".", "/")) or os.path.isdir(what):
@@ -51,7 +51,7 @@ def inspect(
         return inspection.of_reference(application, wanted, settings)
 
 
-@common("check", "findings", "checked")
+@common("check")
 def check(
     settings: Settings,
     directory: Annotated[
@@ -62,7 +62,7 @@ def check(
 
     secmount check /mnt/bert
     """
-    from secmount.cli import checking
+    from secmount.cli.view import checking
 
     with context.opened(settings) as application:
         return checking.check(application, directory, context.request("check"))

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from secmount.app.assembly import now_ms
-from secmount.cli import render
-from secmount.cli.outcome import Outcome
 from secmount.cli.settings import Settings, common
+from secmount.cli.view import render
+from secmount.cli.view.outcome import Outcome
 from secmount.errors import InputError
 from secmount.oci import reference
 from secmount.oci.reference import LayoutReference
@@ -28,7 +28,7 @@ def register(application: typer.Typer) -> None:
     application.command()(sign)
 
 
-@common("key-generate", "key")
+@common("key-generate")
 def generate(
     _: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Writes ./NAME.key and ./NAME.pub.")],
@@ -54,7 +54,7 @@ def generate(
     return Outcome("key-generate", lines, {"key": shown})
 
 
-@common("sign", "signature")
+@common("sign")
 def sign(
     _: Settings,
     ref: Annotated[str, typer.Argument(metavar="REF", help="oci:PATH[:TAG|@DIGEST].")],

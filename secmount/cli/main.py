@@ -18,9 +18,9 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from secmount.cli import document, render
-from secmount.cli.outcome import Outcome
 from secmount.cli.settings import Settings
+from secmount.cli.view import document, render
+from secmount.cli.view.outcome import Outcome
 from secmount.errors import InputError, SecmountError, catalog
 
 _VERBS = {

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from secmount.cli import context, render
-from secmount.cli.outcome import Outcome
+from secmount.cli import context
 from secmount.cli.settings import Settings, common
+from secmount.cli.view import render
+from secmount.cli.view.outcome import Outcome
 
 
 def register(application: typer.Typer) -> None:
@@ -20,7 +21,7 @@ def register(application: typer.Typer) -> None:
     application.add_typer(policy, name="policy")
 
 
-@common("policy-init", "policy")
+@common("policy-init")
 def init(
     settings: Settings,
     key: Annotated[str, typer.Option("--key", metavar="FILE", help="The public key whose signatures count.")],
@@ -53,7 +54,7 @@ def _folder(settings: Settings) -> str:
     return f" --policy {render.escape(settings.policy)}" if settings.policy else ""
 
 
-@common("policy-check", "findings", "revision")
+@common("policy-check")
 def check(settings: Settings) -> Outcome:
     """Find everything that is wrong, or dangerous, in the policy folder.
 
@@ -66,11 +67,7 @@ def check(settings: Settings) -> Outcome:
     revision = report.policy.revision if report.policy else None
     rows = [_finding(finding) for finding in report.findings]
     errors = sum(row["severity"] == "error" for row in rows)
-    lines = [
-        f"{row['severity']}[{row['code']}] {render.escape(row['file'])}"
-        f"{'' if row['line'] is None else ':' + str(row['line'])}: {render.escape(row['got'])}" + (f" (want {render.escape(row['want'])})" if row["want"] else "")
-        for row in rows
-    ]
+    lines = [_line(row) for row in rows]
     lines.append(f"{errors} errors, {len(rows) - errors} warnings" + (f", revision {revision}" if revision else ""))
     return Outcome("policy-check", tuple(lines), {"findings": rows, "revision": revision}, exit=2 if errors else 0)
 
@@ -84,3 +81,9 @@ def _finding(finding: Any) -> dict[str, Any]:
         "got": finding.got,
         "want": finding.want,
     }
+
+
+def _line(row: dict[str, Any]) -> str:
+    place = render.escape(row["file"]) + ("" if row["line"] is None else f":{row['line']}")
+    want = f" (want {render.escape(row['want'])})" if row["want"] else ""
+    return f"{row['severity']}[{row['code']}] {place}: {render.escape(row['got'])}{want}"

@@ -6,12 +6,12 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 
-from secmount.cli.outcome import Outcome
+from secmount.cli.view.outcome import Outcome
 from secmount.errors import InputError, SecmountError
 
 _MOUNT_WORDS = frozenset(
@@ -48,11 +48,8 @@ _COMMON: tuple[tuple[str, Any, Any], ...] = (
 )
 
 
-def common(verb: str, *fields: str) -> Callable[[Callable[..., Outcome]], Callable[..., tuple[Settings, Outcome]]]:
-    """Give a command, whose first parameter is a `Settings`, the common options instead of it.
-
-    `fields` are the verb's own JSON fields: they are there, null, when the command fails before it knows them.
-    """
+def common(verb: str) -> Callable[[Callable[..., Outcome]], Callable[..., tuple[Settings, Outcome]]]:
+    """Give a command, whose first parameter is a `Settings`, the common options instead of it."""
 
     def wrap(function: Callable[..., Outcome]) -> Callable[..., tuple[Settings, Outcome]]:
         @functools.wraps(function)
@@ -63,7 +60,7 @@ def common(verb: str, *fields: str) -> Callable[[Callable[..., Outcome]], Callab
             except SecmountError as err:
                 known = settings.learned
                 outcome = Outcome(verb, artifact=known.get("artifact"), decision=known.get("decision"), error=err)
-            return settings, replace(outcome, fields={**dict.fromkeys(fields), **outcome.fields})
+            return settings, outcome
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

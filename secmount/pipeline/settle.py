@@ -21,7 +21,7 @@ from secmount.store.cas import Store
 from secmount.store.tables.mounts import MountRow, Mounts
 
 BUSY = "SM7006"  # the lock is held
-_INTERRUPTED = {"code": "SM6090", "subject": None, "got": "the command died before its outcome", "want": None}
+_INTERRUPTED = {"code": "SM6060", "subject": None, "got": "the command died before its outcome", "want": None}
 
 
 def intent_lock(store: Store, id: str) -> AbstractContextManager[None]:

@@ -111,10 +111,7 @@ def decide(
     Raise `PolicyError` SM3094 for an answer that contradicts itself, the policy or the rule that was chosen, SM3096 for
     one that allows what our own checks do not; ValueError where evidence or rule are of something else, which is a bug.
     """
-    if evidence.subject != resolution.digest or any(s.subject not in resolution.subjects for s in evidence.signatures):
-        raise ValueError("evidence about another artifact")
-    if rule is not choose(policy, resolution.name, asserted=resolution.name_source != "asked"):
-        raise ValueError("a rule that is not the one for this name")
+    _check_arguments(resolution, evidence, policy, rule)
     contradiction = next(_contradictions(resolution, policy, rule, answer, now_ms), None)
     if contradiction is not None:
         raise PolicyError("SM3094", subject=resolution.name, got=contradiction, decision_id=decision_id)
@@ -145,6 +142,13 @@ def decide(
         exec=rule.exec and answer.exec and exec_asked,
     )
     return Approved(resolution, decision, _obligations(policy, rule), _SEAL)
+
+
+def _check_arguments(resolution: Resolution, evidence: Evidence, policy: Policy, rule: Rule) -> None:
+    if evidence.subject != resolution.digest or any(s.subject not in resolution.subjects for s in evidence.signatures):
+        raise ValueError("evidence about another artifact")
+    if rule is not choose(policy, resolution.name, asserted=resolution.name_source != "asked"):
+        raise ValueError("a rule that is not the one for this name")
 
 
 def _contradictions(resolution: Resolution, policy: Policy, rule: Rule, answer: Answer, now_ms: int) -> Iterator[str]:

@@ -22,7 +22,7 @@ from secmount.trust.evidence import Evidence
 
 SHOWN = 5  # items of a list in a text
 CHAIN = ("signatures", "signer-validity", "bind", "max-age")  # each judges only what the one before left
-NO_SIGNATURE, NONE_ACCEPTABLE, ALL_INVALID, TOO_FEW = "SM2001", "SM2002", "SM2003", "SM3010"
+NO_SIGNATURE, NONE_ACCEPTABLE, ALL_INVALID, TOO_FEW = "SM3003", "SM3004", "SM3005", "SM3010"
 
 _UNITS = ((604_800_000, "w"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 

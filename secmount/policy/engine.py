@@ -22,7 +22,7 @@ ROWS_LIMIT = 64  # checks, or reasons of a denial
 CHECKS: Mapping[str, str] = MappingProxyType(  # every check of the program, and the code of its denial
     {
         "rule": "SM3002",
-        "signatures": "SM2002",
+        "signatures": "SM3004",
         "signer-validity": "SM3011",
         "bind": "SM3012",
         "max-age": "SM3013",

@@ -26,8 +26,8 @@ DOORS = {
     "opapywasm": {"secmount.policy.wasm"},
     "rich": {"secmount.cli"},
     "socket": {"secmount.audit.tlog.anchor"},
-    "sqlite3": {"secmount.store"},
-    "subprocess": {"secmount.audit.tlog.anchor"},
+    "sqlite3": {"secmount.store", "secmount.review.index"},
+    "subprocess": {"secmount.audit.tlog.anchor", "secmount.cli.walk"},
     "typer": {"secmount.cli"},
     "wasmtime": {"secmount.policy.wasm"},
 }

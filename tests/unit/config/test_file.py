@@ -96,8 +96,8 @@ def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
 
 def test_as_root_home_and_environment_are_ignored() -> None:
     environment = {
-        "HOME": "/home/mallory",
-        "XDG_DATA_HOME": "/home/mallory/d",
+        "HOME": "/users/mallory",
+        "XDG_DATA_HOME": "/users/mallory/d",
         "SECMOUNT_STORE": "/x",
         "SECMOUNT_POLICY": "/y",
     }
@@ -106,7 +106,7 @@ def test_as_root_home_and_environment_are_ignored() -> None:
 
 
 def test_a_user_has_folders_of_their_own_and_the_environment(tmp_path: Path) -> None:
-    base = {"HOME": "/home/ann", "XDG_CONFIG_HOME": str(tmp_path)}
+    base = {"HOME": "/users/ann", "XDG_CONFIG_HOME": str(tmp_path)}
     config = load({}, {**base, "XDG_DATA_HOME": "not/absolute"}, uid=1000)
-    assert config.store == "/home/ann/.local/share/secmount" and config.policy == f"{tmp_path}/secmount/policy"
+    assert config.store == "/users/ann/.local/share/secmount" and config.policy == f"{tmp_path}/secmount/policy"
     assert load({}, {**base, "SECMOUNT_STORE": "/s"}, uid=1000).audit == "/s/audit"

@@ -49,10 +49,10 @@ def test_a_signed_artifact_is_allowed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("considered", "code"),
     [
-        ((), "SM2001"),
-        ((Considered(None, "bundle", "invalid", "SM2010"),), "SM2003"),
-        ((Considered(None, "bundle", "unacceptable", "SM2020"),), "SM2002"),
-        ((Considered(None, "bundle", "invalid", "SM2010"), Considered(None, "b", "unacceptable", "SM2020")), "SM2002"),
+        ((), "SM3003"),
+        ((Considered(None, "bundle", "invalid", "SM2010"),), "SM3005"),
+        ((Considered(None, "bundle", "unacceptable", "SM2020"),), "SM3004"),
+        ((Considered(None, "bundle", "invalid", "SM2010"), Considered(None, "b", "unacceptable", "SM2020")), "SM3004"),
     ],
 )
 def test_no_signature_by_what_was_found(tmp_path: Path, considered: tuple[Considered, ...], code: str) -> None:
@@ -63,7 +63,7 @@ def test_no_signature_by_what_was_found(tmp_path: Path, considered: tuple[Consid
 
 def test_a_signer_that_the_rule_does_not_name(tmp_path: Path) -> None:
     verdict = judge(rule(tmp_path / "p"), artifact(), evidence(signed("ci")))
-    assert codes(verdict) == ("SM2002",)
+    assert codes(verdict) == ("SM3004",)
     assert "signed by ci, whom the rule does not name" in str(verdict.decision.checks[1].got)
 
 
@@ -92,7 +92,7 @@ def test_every_group_of_require_holds(tmp_path: Path) -> None:
 
 def test_a_name_without_its_key_counts_for_nothing(tmp_path: Path) -> None:
     forged = signed("release", key="qa")
-    assert codes(judge(rule(tmp_path / "p"), artifact(), evidence(forged))) == ("SM2002",)
+    assert codes(judge(rule(tmp_path / "p"), artifact(), evidence(forged))) == ("SM3004",)
 
 
 def test_a_signature_of_the_index_covers_its_manifest(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_unsigned_is_for_names_that_were_asked_for(tmp_path: Path) -> None:
     )
     assert isinstance(judge(policy, artifact(), evidence()), Approved)
     verdict = judge(policy, artifact(asserted=True), evidence())
-    assert (verdict.decision.rule, codes(verdict)) == ("**", ("SM2001",))
+    assert (verdict.decision.rule, codes(verdict)) == ("**", ("SM3003",))
 
 
 def test_duplicate_layers_are_judged_each(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_duplicate_layers_are_judged_each(tmp_path: Path) -> None:
 def test_several_failures_are_all_said_and_the_first_decides(tmp_path: Path) -> None:
     policy = rule(tmp_path / "p", 'max-size = "1B"\nmax-age = "1s"', deny='paths = ["**"]')
     verdict = judge(policy, artifact(), evidence())
-    assert codes(verdict) == ("SM2001", "SM3017", "SM3021")
+    assert codes(verdict) == ("SM3003", "SM3017", "SM3021")
     assert failed(verdict) == {"signatures", "signer-validity", "bind", "max-age", "max-size", "deny.paths"}
 
 

@@ -29,7 +29,7 @@ def test_a_signature_that_calls_itself_by_a_configured_key() -> None:
     assert refusal(signed(STRANGER, hint=RELEASE.hint)).code == "SM2005"
 
 
-@pytest.mark.parametrize("hint", ["", "release", STRANGER.hint, "AAAA", "\u202e", "A" * 3000])
+@pytest.mark.parametrize("hint", ["", "release", STRANGER.hint, "AAAA", "\u202e", "A" * 3000], ids=range(6))
 def test_a_hint_decides_nothing(hint: str) -> None:
     assert evidence(signed(hint=hint)).signatures[0].principal == RELEASE.principal
 

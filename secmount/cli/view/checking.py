@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from secmount.app.assembly import Application
-from secmount.cli import render
-from secmount.cli.outcome import Outcome
+from secmount.cli.view import render
+from secmount.cli.view.outcome import Outcome
 from secmount.errors import ContentError
 from secmount.local.boot import boot_id
 from secmount.mount import table

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from secmount.app.assembly import Application
-from secmount.cli import document, render, shown
 from secmount.cli.context import Learning
-from secmount.cli.outcome import Outcome
 from secmount.cli.settings import Settings
+from secmount.cli.view import document, render, results
+from secmount.cli.view.outcome import Outcome
 from secmount.oci.layer import shape
 from secmount.oci.manifest import Manifest
 from secmount.pipeline import identity, known, records, refusal
@@ -22,14 +22,14 @@ def of_mount(application: Application, path: str) -> Outcome:
     """Show the mount at `path`; raise `InputError` SM1012 if none is known there."""
     row = known.at(Mounts(application.parts.store().state), path)
     lines = [
-        f"mount     {render.escape(row.target)}  ({shown.standing(row)})",
+        f"mount     {render.escape(row.target)}  ({results.standing(row)})",
         f"artifact  {render.escape(row.reference)}",
         f"digest    {row.manifest}",
         f"tree      {row.tree}  ({row.files} files, {render.size(row.bytes)})",
         f"audit     {row.decision_id}",
         *_withheld(row),
     ]
-    return Outcome("inspect", tuple(lines), {"mount": shown.mounted(row), "withheld": shown.withheld(row)})
+    return Outcome("inspect", tuple(lines), {"mount": results.mounted(row), "withheld": results.withheld(row)})
 
 
 def of_reference(application: Application, wanted: Wanted, settings: Settings) -> Outcome:

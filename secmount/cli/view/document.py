@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
-from secmount.cli.outcome import Outcome
+from secmount.cli.view.outcome import Outcome
 from secmount.errors import SecmountError, catalog
 from secmount.policy.decision import Decision
 from secmount.registry.resolution import Resolution
+
+FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, null where a failure came before them
+    {
+        "check": ("findings", "checked"),
+        "demo": ("folder", "steps"),
+        "explain": ("code", "title", "exit_status", "stage", "explain", "help"),
+        "inspect": ("mount", "layers", "withheld", "considered"),
+        "key-generate": ("key",),
+        "ls": ("artifacts", "mounts"),
+        "mount": ("mount",),
+        "policy-check": ("findings", "revision"),
+        "policy-init": ("policy",),
+        "sign": ("signature",),
+        "unmount": ("mount", "left"),
+        "verify": ("considered",),
+        "version": ("version", "python", "kernel"),
+    }
+)
 
 
 def artifact(resolution: Resolution) -> dict[str, Any]:
@@ -70,5 +89,6 @@ def whole(outcome: Outcome, exit_status: int) -> Mapping[str, Any]:
         "decision": outcome.decision,
         "error": None if outcome.error is None else error(outcome.error),
         "warnings": list(outcome.warnings),
+        **dict.fromkeys(FIELDS.get(outcome.verb, ())),
         **outcome.fields,
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from secmount.cli import document, render
-from secmount.cli.outcome import Outcome
 from secmount.cli.settings import Settings
+from secmount.cli.view import document, render
+from secmount.cli.view.outcome import Outcome
 from secmount.pipeline import records, refusal
 from secmount.pipeline.admission import Admission
 from secmount.pipeline.mount import Placed
@@ -26,14 +26,18 @@ def admission(verb: str, value: Admission, settings: Settings, *, now_ms: int) -
     if isinstance(value.outcome, Denied):
         error = refusal.error(value, now_ms=now_ms)
         return Outcome(verb, fields=fields, artifact=artifact, decision=decision, error=error)
-    text = (str(value.resolution.digest),) if settings.quiet else (*_decision(value),)
+    text = (
+        (str(value.resolution.digest),)
+        if settings.quiet
+        else tuple(_decision(value, ((item.path, item.reason) for item in value.decision.withheld)))
+    )
     return Outcome(verb, text, fields, artifact, decision, warnings=_warnings(value))
 
 
 def placed(value: Placed, settings: Settings) -> Outcome:
     """Show what was mounted, or copied, and what was withheld."""
     row, mount = value.row, mounted(value.row)
-    lines = [*_decision(value.admission), ""]
+    lines = [*_decision(value.admission, row.withheld), ""]
     word = "mounted" if row.enforced else "copied "
     lines.append(f"{word}  {render.escape(row.target)}  ({standing(row)})")
     lines.append(f"         {row.files} files, {render.size(row.bytes)}, tree {row.tree}")
@@ -83,7 +87,7 @@ def withheld(row: MountRow) -> list[Mapping[str, str]]:
     return [{"path": path, "reason": reason} for path, reason in row.withheld]
 
 
-def _decision(value: Admission) -> list[str]:
+def _decision(value: Admission, withheld: Iterable[tuple[str, str]]) -> list[str]:
     decision, resolution = value.decision, value.resolution
     signers = ", ".join(decision.signers) if decision.signers else "nobody (the rule asks for no signature)"
     rows = [
@@ -91,7 +95,7 @@ def _decision(value: Admission) -> list[str]:
         ("digest", str(resolution.digest)),
         ("rule", f"{decision.rule}  (policy.toml:{decision.rule_line})"),
         ("signed", f"by {signers}"),
-        *(("withheld", f"{item.path}  ({item.reason})") for item in decision.withheld),
+        *(("withheld", f"{path}  ({reason})") for path, reason in withheld),
         ("audit", decision.id),
     ]
     return [f"{word:<8}  {render.escape(text)}" for word, text in rows]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from secmount.app.assembly import Application
-from secmount.cli import render
-from secmount.cli.outcome import Outcome
+from secmount.cli.view import render
+from secmount.cli.view.outcome import Outcome
 from secmount.mount import table
 from secmount.oci import instant
 from secmount.store.tables.mounts import MountRow, Mounts

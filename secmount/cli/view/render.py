@@ -111,19 +111,14 @@ def _facts(failure: SecmountError, *, said: bool) -> list[str]:
 
 
 def _checks(decision: Mapping[str, Any] | None, style: Style) -> list[str]:
-    """One line a check; what only judges signatures that a failed check left over is skipped, not failed."""
+    """Give the checks that failed; one that only judges what a failed one left over is not among them."""
     if not decision:
         return []
     from secmount.policy.denial import CHAIN
 
-    rule, broken = decision["rule"], False
-    lines = [f"rule {escape(rule['name'])} (policy.toml:{rule['line']})"] if rule else []
+    broken, lines = False, []
     for check in decision["checks"]:
-        if check["ok"]:
-            lines.append(f"{style('good', 'ok  ')}  {escape(check['id'])}")
-        elif check["id"] in CHAIN and broken:
-            lines.append(f"{style('dim', 'skip')}  {escape(check['id'])}")
-        else:
+        if not check["ok"] and not (check["id"] in CHAIN and broken):
             broken = broken or check["id"] in CHAIN
             lines.append(f"{style('bad', 'FAIL')}  {escape(check['id'])}")
             shown = [
