@@ -1,7 +1,8 @@
 """Builds OCI image layout folders from plain Python, good ones and broken ones, without any code of secmount.
 
 What is written is what the test says, byte for byte: no value is checked, so that hostile documents can be made as
-easily as good ones. Every blob is deterministic. OCI image-spec v1.1 `image-layout.md`, `manifest.md`, `image-index.md`.
+easily as good ones. Every blob is deterministic. OCI image-spec v1.1 `image-layout.md`, `manifest.md` and
+`image-index.md`.
 """
 
 from __future__ import annotations
@@ -272,7 +273,7 @@ def model(
     weights: bytes = b"\x00\x01\x02\x03" * 4096,
     annotations: Mapping[str, str] | None = None,
 ) -> Model:
-    """Write a small ModelPack artifact: config.json, tokenizer/ as tar+gzip with a pickle in it, weights, a pickle layer."""
+    """Write a small ModelPack artifact: config.json, tokenizer/ as tar+gzip with a pickle in it, weights, a pickle."""
     layout = Layout(root)
     settings = encode({"architectures": ["Tiny"], "hidden_size": 8})
     tokenizer_files = {
