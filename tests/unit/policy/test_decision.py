@@ -230,9 +230,15 @@ def test_a_rule_of_another_name_or_evidence_of_another_artifact_is_a_bug(tmp_pat
     for other_rule, other_proof in ((replace(chosen), proof), (chosen, Evidence(digest("x"), proof.signatures))):
         with pytest.raises(ValueError, match=r"a rule that is not|another artifact"):
             decide(
-                resolution, other_proof, policy, other_rule, answer,
-                decision_id=DECISION, now_ms=NOW, exec_asked=False,
-            )  # fmt: skip
+                resolution,
+                other_proof,
+                policy,
+                other_rule,
+                answer,
+                decision_id=DECISION,
+                now_ms=NOW,
+                exec_asked=False,
+            )
 
 
 def test_a_remembered_answer_counts_only_while_it_is_valid() -> None:

@@ -85,9 +85,21 @@ def test_a_folder_has_a_limit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["../release.pub", "keys/../../release.pub", "/etc/hostname", "./x", "keys//x", "keys/", "", "..", "absent.pub", "a\x01b",
-     "keys", "a/b/c/d/e/f/g/h/i.pub"],
-)  # fmt: skip
+    [
+        "../release.pub",
+        "keys/../../release.pub",
+        "/etc/hostname",
+        "./x",
+        "keys//x",
+        "keys/",
+        "",
+        "..",
+        "absent.pub",
+        "a\x01b",
+        "keys",
+        "a/b/c/d/e/f/g/h/i.pub",
+    ],
+)
 def test_key_files_lie_in_the_folder(tmp_path: Path, path: str) -> None:
     root = one_key(tmp_path / "p", path.replace("\x01", ""))
     if "\x01" in path:

@@ -1,4 +1,4 @@
-"""The table of every key of policy.toml: each is enforced (a test shows it changing a verdict) or refused with its line."""
+"""Every key of policy.toml is enforced (a test shows it changing a verdict) or refused with its line."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from secmount.policy.wasm import WasmEngine
 from tests.support.policies import NOW, artifact, engine, evidence, layer, rule, signed
 from tests.unit.policy.programs import FOREVER, GREEDY, TRAP, program
 
+ROOT = Path(__file__).parents[3]
 ANSWER: dict[str, Any] = {
     "allow": True,
     "rule": "r",
@@ -303,7 +304,7 @@ class Recorder:
 
 def test_the_shipped_program_is_the_one_in_the_tree() -> None:
     found = shipped.program()
-    assert found.digest == f"sha256:{hashlib.sha256(Path('policies/decision.wasm').read_bytes()).hexdigest()}"
+    assert found.digest == f"sha256:{hashlib.sha256((ROOT / 'policies/decision.wasm').read_bytes()).hexdigest()}"
 
 
 def test_an_installation_without_the_program_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,5 +319,5 @@ def test_a_policy_is_read_without_the_engine() -> None:
     modules = "folder, rules, input, decision, engine, denial, recheck, shipped, compiled"
     heavy = {"wasmtime", "opapywasm", "cryptography"}
     program = f"import sys; from secmount.policy import {modules}; print(sorted({heavy} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == "[]"
