@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import typer
@@ -117,15 +118,12 @@ def _interrupted(settings: Settings, argv: Sequence[str]) -> int:
 
 
 def _show(settings: Settings, outcome: Outcome) -> int:
-    status = outcome.exit if outcome.error is None else catalog.exit_status(outcome.error)
     try:
-        if settings.output == "json":
-            for row in (
-                outcome.rows
-                if outcome.rows is not None and outcome.error is None
-                else (document.whole(outcome, status),)
-            ):
-                print(json.dumps(row, ensure_ascii=True))
+        if outcome.lines is not None:
+            outcome = _stream(outcome, outcome.lines)
+        status = outcome.exit if outcome.error is None else catalog.exit_status(outcome.error)
+        if settings.output == "json" and (outcome.lines is None or outcome.error is not None):
+            print(json.dumps(document.whole(outcome, status), ensure_ascii=True))
         elif outcome.text:
             print("\n".join(outcome.text))
         sys.stdout.flush()
@@ -133,7 +131,18 @@ def _show(settings: Settings, outcome: Outcome) -> int:
             _to_stderr(settings, outcome)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return status
+
+
+def _stream(outcome: Outcome, lines: Iterable[str]) -> Outcome:
+    """Print lines as they come; what stops them is the outcome's error."""
+    try:
+        for line in lines:
+            print(line, flush=sys.stdout.isatty())
+    except SecmountError as err:
+        return replace(outcome, error=err)
+    return outcome
 
 
 def _to_stderr(settings: Settings, outcome: Outcome) -> None:

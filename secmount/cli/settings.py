@@ -30,6 +30,7 @@ class Settings:
     quiet: bool = False
     verbose: int = 0
     color: str = "auto"
+    explicit: bool = False  # whether the user chose the output
     learned: dict[str, Any] = field(default_factory=dict)  # artifact and decision, for the document of a failure
 
 
@@ -41,7 +42,7 @@ _COMMON: tuple[tuple[str, Any, Any], ...] = (
         Annotated[str | None, typer.Option("--store", metavar="DIR", help="Store folder; the log moves with it.")],
         None,
     ),
-    ("output", Annotated[str, typer.Option("-o", "--output", metavar="text|json", help="What to print.")], "text"),
+    ("output", Annotated[str | None, typer.Option("-o", "--output", metavar="text|json", help="What to print.")], None),
     ("quiet", Annotated[bool, typer.Option("-q", "--quiet", help="Print only the result.")], False),
     ("verbose", Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more.")], 0),
     ("color", Annotated[str, typer.Option("--color", metavar="auto|always|never", help="Colour.")], "auto"),
@@ -73,7 +74,8 @@ def common(verb: str) -> Callable[[Callable[..., Outcome]], Callable[..., tuple[
     return wrap
 
 
-def _settings(config: str | None, policy: str | None, store: str | None, output: str, **rest: Any) -> Settings:
+def _settings(config: str | None, policy: str | None, store: str | None, output: str | None, **rest: Any) -> Settings:
+    explicit, output = output is not None, output or "text"
     if output not in ("text", "json"):
         words = output.replace("=", ",").split(",")
         if any(word in _MOUNT_WORDS for word in words):
@@ -81,7 +83,7 @@ def _settings(config: str | None, policy: str | None, store: str | None, output:
         raise InputError("SM1010", subject=f"-o {output}", got=output, want="text or json")
     if rest["color"] not in ("auto", "always", "never"):
         raise InputError("SM1010", subject="--color", got=rest["color"], want="auto, always or never")
-    return Settings(_absolute(config), _absolute(policy), _absolute(store), output, **rest)
+    return Settings(_absolute(config), _absolute(policy), _absolute(store), output, explicit=explicit, **rest)
 
 
 def _absolute(path: str | None) -> str | None:

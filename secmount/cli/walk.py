@@ -65,7 +65,8 @@ def run(folder: str, settings: Settings) -> list[dict[str, object]]:
     _allowed(walk, backend)
     _attacks(walk, backend)
     walk.say("What the log says of all this; a denial is recorded like everything else")
-    walk.run("secmount audit log")
+    walk.run("secmount audit log -o text")
+    walk.run("secmount audit verify")
     return walk.steps
 
 

@@ -13,6 +13,12 @@ from secmount.registry.resolution import Resolution
 
 FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, null where a failure came before them
     {
+        "audit-prove": ("proof", "key", "file"),
+        "audit-replay": ("replayed", "counts"),
+        "audit-report": ("file",),
+        "audit-show": ("story",),
+        "audit-stats": ("stats",),
+        "audit-verify": ("verification", "proven"),
         "check": ("findings", "checked"),
         "demo": ("folder", "steps"),
         "explain": ("code", "title", "exit_status", "stage", "explain", "help"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,4 +21,4 @@ class Outcome:
     error: SecmountError | None = None
     warnings: tuple[str, ...] = ()
     exit: int = 0
-    rows: tuple[Mapping[str, Any], ...] | None = None  # NDJSON instead of one document (`audit log`)
+    lines: Iterable[str] | None = None  # printed as they come, instead of text and document (`audit log`)
