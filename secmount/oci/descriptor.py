@@ -45,6 +45,7 @@ class Descriptor:
     annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     artifact_type: str | None = None
     platform: Platform | None = None
+    name: str | None = None  # no field of OCI's: Ollama names its layers so (ollama `manifest/layer.go`)
 
 
 class PlatformJson(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class DescriptorJson(msgspec.Struct, frozen=True, rename="camel"):
     annotations: dict[str, str] | None = None
     artifact_type: str | None = None
     platform: PlatformJson | None = None
+    name: Any = None
 
 
 def from_json(value: Any, *, subject: str) -> Descriptor:
@@ -84,6 +86,7 @@ def from_struct(raw: DescriptorJson, *, subject: str) -> Descriptor:
         annotations=MappingProxyType(raw.annotations or {}),
         artifact_type=None if not raw.artifact_type else media_type(raw.artifact_type, subject=subject),
         platform=platform or None,
+        name=raw.name if isinstance(raw.name, str) else None,
     )
 
 

@@ -34,6 +34,7 @@ IMAGE_CONFIGS = frozenset(
 NAME_LIMIT = 255  # bytes of one component; NAME_MAX of every Linux file system, EROFS's own limit
 PATH_LIMIT = 4096  # bytes of a path; PATH_MAX
 DEPTH_LIMIT = 128  # components of a path
+NUMBERED_LIMIT = 1000  # layers of an artifact whose producer's fixed names are numbered; each is counted among all
 _METADATA_LIMIT = 16 << 10  # bytes of a file metadata annotation
 
 _IMAGE_LAYER = re.compile(
@@ -82,13 +83,13 @@ def shape(layer: Descriptor, position: int, manifest: Manifest) -> LayerShape:
     tokens = _tokens(layer.media_type)
     if "encrypted" in tokens:
         raise ContentError("SM5122", subject=subject, got=layer.media_type)
-    kind, basis = _kind(layer, tokens, subject)
     image = (
-        kind == "archive"
-        and basis == "media type"
-        and manifest.config.media_type in IMAGE_CONFIGS
+        manifest.config.media_type in IMAGE_CONFIGS
+        and ORAS_UNPACK not in layer.annotations
         and _IMAGE_LAYER.fullmatch(layer.media_type) is not None
     )
+    kind: Kind
+    kind, basis = ("archive", "media type") if image else _kind(layer, tokens, subject)
     if kind == "archive":
         prefix = _prefix(layer, subject) if basis == ORAS_UNPACK else ""
         compression = _compression(tokens, basis)
@@ -173,7 +174,9 @@ def _path(layer: Descriptor, position: int, manifest: Manifest, subject: str) ->
         if annotation in layer.annotations:
             return check_path(layer.annotations[annotation], subject=subject, what=annotation.rpartition(".")[2])
     fixed = FIXED_NAMES.get(layer.media_type)
-    if fixed is None:
+    if fixed is not None and not fixed.name and layer.name is not None:
+        return check_path(layer.name, subject=subject, what="name")
+    if fixed is None or not fixed.name or len(manifest.layers) > NUMBERED_LIMIT:
         return f"{layer.digest.algorithm}-{layer.digest.hex[:12]}"
     same = [index for index, other in enumerate(manifest.layers) if other.media_type == layer.media_type]
     nth = same.index(position) + 1

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class FixedName:
-    """The name that `producer` gives to a layer of one media type.
+    """The name that `producer` gives to a layer of one media type; "" where the layer's descriptor has it as `name`.
 
     Where several layers of one artifact have the type: `sharded` numbers all of them (`model-00001-of-00002.gguf`),
     otherwise the second is `name-2`.
@@ -24,28 +24,54 @@ class FixedName:
     sharded: bool = False
 
 
-_MODEL_RUNNER = "Docker Model Runner"
-_OLLAMA = "Ollama"
+def _rows(producer: str, prefix: str, names: Mapping[str, str], sharded: frozenset[str]) -> dict[str, FixedName]:
+    return {prefix + key: FixedName(producer, name, key in sharded) for key, name in names.items()}
+
 
 FIXED_NAMES: Mapping[str, FixedName] = MappingProxyType(
     {
-        "application/vnd.docker.ai.gguf.v3": FixedName(_MODEL_RUNNER, "model.gguf", sharded=True),
-        "application/vnd.docker.ai.safetensors": FixedName(_MODEL_RUNNER, "model.safetensors", sharded=True),
-        "application/vnd.docker.ai.dduf": FixedName(_MODEL_RUNNER, "model.dduf"),
-        "application/vnd.docker.ai.mmproj": FixedName(_MODEL_RUNNER, "model.mmproj"),
-        "application/vnd.docker.ai.chat.template.jinja": FixedName(_MODEL_RUNNER, "template.jinja"),
-        "application/vnd.docker.ai.license": FixedName(_MODEL_RUNNER, "LICENSE"),
-        "application/vnd.ollama.image.model": FixedName(_OLLAMA, "model.gguf", sharded=True),
-        "application/vnd.ollama.image.adapter": FixedName(_OLLAMA, "adapter.gguf"),
-        "application/vnd.ollama.image.projector": FixedName(_OLLAMA, "projector.gguf"),
-        "application/vnd.ollama.image.draft": FixedName(_OLLAMA, "draft.gguf"),
-        "application/vnd.ollama.image.embed": FixedName(_OLLAMA, "embed"),
-        "application/vnd.ollama.image.template": FixedName(_OLLAMA, "template"),
-        "application/vnd.ollama.image.prompt": FixedName(_OLLAMA, "prompt"),
-        "application/vnd.ollama.image.system": FixedName(_OLLAMA, "system"),
-        "application/vnd.ollama.image.params": FixedName(_OLLAMA, "params.json"),
-        "application/vnd.ollama.image.messages": FixedName(_OLLAMA, "messages.json"),
-        "application/vnd.ollama.image.license": FixedName(_OLLAMA, "license"),
+        # docker/model-runner `pkg/distribution/internal/bundle/unpack.go`
+        **_rows(
+            "Docker Model Runner",
+            "application/vnd.docker.ai.",
+            {
+                "gguf.v3": "model.gguf",
+                "safetensors": "model.safetensors",
+                "dduf": "model.dduf",
+                "mmproj": "model.mmproj",
+                "chat.template.jinja": "template.jinja",
+                "license": "LICENSE",
+            },
+            frozenset({"gguf.v3", "safetensors"}),
+        ),
+        **_rows(
+            "Docker Model Runner",
+            "application/vnd.cncf.model.weight.v1.",
+            {"gguf": "model.gguf", "safetensors": "model.safetensors"},
+            frozenset({"gguf", "safetensors"}),
+        ),
+        # ollama `server/images.go`, `manifest/layer.go`; the names are ours but for json and tensor
+        **_rows(
+            "Ollama",
+            "application/vnd.ollama.image.",
+            {
+                "model": "model.gguf",
+                "adapter": "adapter.gguf",
+                "projector": "projector.gguf",
+                "draft": "draft.gguf",
+                "embed": "embed.bin",
+                "template": "template",
+                "prompt": "prompt",
+                "system": "system",
+                "params": "params.json",
+                "messages": "messages.json",
+                "license": "license",
+                "json": "",
+                "tensor": "",
+            },
+            frozenset({"model"}),
+        ),
+        # Helm `pkg/registry/constants.go`; Helm itself calls it after the chart's archive, which is unpacked here
         "application/vnd.cncf.helm.chart.provenance.v1.prov": FixedName("Helm", "chart.prov"),
     }
 )
