@@ -159,7 +159,7 @@ def _contradictions(resolution: Resolution, policy: Policy, rule: Rule, answer: 
         yield f"rule {answer.rule!r} where {rule.name!r} is the longest match"
     if len(set(ids)) != len(ids):
         yield "a check that is answered twice"
-    if {reason.args.get("check") for reason in answer.deny} != failed:
+    if {reason.args["check"] for reason in answer.deny} != failed:
         yield "checks that failed and reasons for the denial are not the same"
     if answer.allow == bool(failed):
         yield "allowed with a failed check" if answer.allow else "denied without a reason"

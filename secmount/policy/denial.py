@@ -45,7 +45,7 @@ def codes(answer: Answer, evidence: Evidence) -> tuple[str, ...]:
     failed = {row.id for row in answer.checks if not row.ok}
     first = next((check for check in CHAIN if check in failed), None)
     found = [
-        reason.code for reason in answer.deny if reason.args.get("check") not in CHAIN or reason.args["check"] == first
+        reason.code for reason in answer.deny if reason.args["check"] not in CHAIN or reason.args["check"] == first
     ]
     if first == "signatures":
         credited = next(row.got for row in answer.checks if row.id == first)

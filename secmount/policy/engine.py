@@ -6,7 +6,6 @@ exactly true or false, a check that nobody knows. Design 3.4.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -38,7 +37,6 @@ CHECKS: Mapping[str, str] = MappingProxyType(  # every check of the program, and
     }
 )
 
-_CODE = re.compile(r"SM[0-9]{4}", re.ASCII)
 _FIELDS = ("allow", "rule", "checks", "deny", "approved", "obligations", "exec", "valid_until")
 
 
@@ -125,9 +123,10 @@ def _judged(value: Any) -> Judged:
 
 def _reason(value: Any) -> Reason:
     row = _object(value, ("code", "args"), "a reason")
-    if not _CODE.fullmatch(_typed(row["code"], str, "code")):
-        raise _misshapen(f"code {row['code']!r}", "a code")
-    return Reason(row["code"], _typed(row["args"], dict, "args"))
+    check = _typed(_object(row["args"], ("check",), "args")["check"], str, "check")
+    if CHECKS.get(check) != row["code"]:
+        raise _misshapen(f"code {row['code']!r} for check {check!r}", "the code of a known check")
+    return Reason(row["code"], row["args"])
 
 
 def _object(value: Any, fields: tuple[str, ...], what: str) -> dict[str, Any]:

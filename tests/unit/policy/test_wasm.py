@@ -94,6 +94,10 @@ def test_a_handwritten_program_can_answer(policy: Policy) -> None:
         (text(ANSWER | {"checks": ANSWER["checks"] * 65}), "SM3093"),
         (text(ANSWER | {"deny": [{"code": "nonsense", "args": {}}]}), "SM3093"),
         (text(ANSWER | {"deny": ["SM3010"]}), "SM3093"),
+        (text(ANSWER | {"deny": [{"code": "SM3017", "args": {}}]}), "SM3093"),
+        (text(ANSWER | {"deny": [{"code": "SM3017", "args": {"check": "bind"}}]}), "SM3093"),
+        (text(ANSWER | {"deny": [{"code": "SM3017", "args": {"check": ["max-size"]}}]}), "SM3093"),
+        (text(ANSWER | {"deny": [{"code": "SM3017", "args": {"check": "max-size", "more": 1}}]}), "SM3093"),
     ],
 )
 def test_a_strange_result_is_no_answer(policy: Policy, result: str, want: str) -> None:
