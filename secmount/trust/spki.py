@@ -25,7 +25,8 @@ _EXPONENTS = range(1 << 16, 1 << 256)  # FIPS 186-5 section 5.1, odd ones
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)*)-----END \1-----", re.ASCII)
 _HEADER = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----", re.ASCII)
 
-_RSA_ALGORITHM = bytes.fromhex("300d06092a864886f70d0101010500")
+_RSA_IDENTIFIER = bytes.fromhex("06092a864886f70d010101")  # rsaEncryption
+_RSA_ALGORITHM = b"\x30\x0d" + _RSA_IDENTIFIER + b"\x05\x00"
 _ED25519_PREFIX = bytes.fromhex("302a300506032b6570032100")
 _EC_PREFIXES = {
     "ecdsa-p256": bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"),
@@ -106,7 +107,7 @@ def _key(der: bytes) -> PublicKey:
             return PublicKey(kind, der, point=_ec_point(kind, der[len(prefix) :]))
     if der.startswith(_ED25519_PREFIX):
         return PublicKey("ed25519", der, point=_ed25519_point(der[len(_ED25519_PREFIX) :]))
-    if _RSA_ALGORITHM in der[:24]:
+    if _RSA_IDENTIFIER in der[:24]:
         return _rsa(der)
     if _EC_IDENTIFIER in der[:32]:
         raise ValueError("an EC key on another curve, with explicit parameters or a compressed point")

@@ -203,48 +203,92 @@ def test_ed25519_bytes_that_are_no_point() -> None:
     assert 10 <= refused <= 30  # half of all y have no x
 
 
-def rsa_key(modulus: bytes, exponent: bytes, algorithm: str = "300d06092a864886f70d0101010500") -> bytes:
-    numbers = tlv(0x30, tlv(2, modulus) + tlv(2, exponent))
-    return tlv(0x30, bytes.fromhex(algorithm) + tlv(3, b"\0" + numbers))
-
-
+RSA = bytes.fromhex("300d06092a864886f70d0101010500")
 MODULUS = b"\0" + b"\xc3" * 256
 F4 = b"\x01\x00\x01"
+NUMBERS = tlv(0x30, tlv(2, MODULUS) + tlv(2, F4))
 
 
-def test_rsa_keys_made_by_hand() -> None:
-    three = tlv(0x30, tlv(2, MODULUS) + tlv(2, F4) + b"\x02\x01\x01")
-    assert spki.parse(rsa_key(MODULUS, F4), subject="x").kind == "rsa-2048"
-    for der in (
-        rsa_key(MODULUS, b"\x03"),
-        rsa_key(MODULUS, b"\x01"),
-        rsa_key(MODULUS, b"\x01\x00\x00\x00"),
-        rsa_key(MODULUS, b"\x01" + b"\0" * 32 + b"\x01"),
-        rsa_key(MODULUS, b"\x81\x00\x01"),
-        rsa_key(MODULUS, b"\0\x01\x00\x01"),
-        rsa_key(MODULUS, b""),
-        rsa_key(b"\0" + MODULUS, F4),
-        rsa_key(MODULUS[1:], F4),
-        rsa_key(MODULUS[:-1] + b"\xc2", F4),
-        rsa_key(b"\0" + b"\xc3" * 1025, F4),
-        rsa_key(b"\x43" * 256, F4)[:-1],
-        rsa_key(b"\x43" + b"\xc3" * 255, F4),
-        rsa_key(MODULUS, F4, "300b06092a864886f70d01010a"),  # RSASSA-PSS
-        rsa_key(MODULUS, F4, "300b06092a864886f70d010101"),  # no NULL
-        rsa_key(MODULUS, F4) + b"\0",
-        tlv(0x30, bytes.fromhex("300d06092a864886f70d0101010500") + tlv(3, b"\0" + three)),
-        tlv(0x30, bytes.fromhex("300d06092a864886f70d0101010500") + tlv(3, b"\1" + three[:4] + three[4:-3])),
-    ):
-        with pytest.raises(TrustError, match="SM2103"):
-            spki.parse(der, subject="x")
+def rsa_key(modulus: bytes, exponent: bytes) -> bytes:
+    return rsa_info(tlv(0x30, tlv(2, modulus) + tlv(2, exponent)))
 
 
-def test_rsa_lengths_have_one_spelling() -> None:
-    der = rsa_key(MODULUS, F4)
-    assert der[1] == 0x82
-    longer = der[:1] + b"\x83\0" + der[2:]
+def rsa_info(numbers: bytes, *, algorithm: bytes = RSA, unused: bytes = b"\0", after: bytes = b"") -> bytes:
+    return tlv(0x30, algorithm + tlv(3, unused + numbers) + after)
+
+
+@pytest.mark.parametrize(
+    ("modulus", "exponent"),
+    [
+        (MODULUS, b"\x03"),
+        (MODULUS, b"\x01"),
+        (MODULUS, b"\x01\x00\x00\x00"),
+        (MODULUS, b"\x01" + b"\0" * 32 + b"\x01"),
+        (MODULUS, b"\x81\x00\x01"),
+        (MODULUS, b"\0\x01\x00\x01"),
+        (MODULUS, b""),
+        (b"\0" + MODULUS, F4),
+        (MODULUS[1:], F4),
+        (MODULUS[:-1] + b"\xc2", F4),
+        (b"\0" + b"\xc3" * 1025, F4),
+        (b"\x43" + b"\xc3" * 255, F4),
+    ],
+)
+def test_rsa_numbers_that_are_not_accepted(modulus: bytes, exponent: bytes) -> None:
     with pytest.raises(TrustError, match="SM2103"):
-        spki.parse(longer, subject="x")
+        spki.parse(rsa_key(modulus, exponent), subject="x")
+
+
+def test_an_rsa_key_made_by_hand() -> None:
+    assert rsa_info(NUMBERS) == rsa_key(MODULUS, F4)
+    assert spki.parse(rsa_info(NUMBERS), subject="x").kind == "rsa-2048"
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        rsa_info(NUMBERS, algorithm=bytes.fromhex("300b06092a864886f70d01010a")),  # RSASSA-PSS
+        rsa_info(NUMBERS, algorithm=bytes.fromhex("300b06092a864886f70d010101")),  # no NULL
+        rsa_info(NUMBERS, algorithm=bytes.fromhex("300e06092a864886f70d010101058100")),
+        rsa_info(NUMBERS, unused=b"\1"),
+        rsa_info(NUMBERS, unused=b""),
+        rsa_info(NUMBERS, after=b"\x05\0"),
+        rsa_info(NUMBERS + b"\x05\0"),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + tlv(2, F4) + b"\x02\x01\x01")),
+        rsa_info(tlv(0x31, tlv(2, MODULUS) + tlv(2, F4))),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + tlv(4, F4))),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + b"\x02\x81\x03" + F4)),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + b"\x02\x82\0\x03" + F4)),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + b"\x02\x05" + F4)),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + b"\x02\x80" + F4)),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + b"\x02\x82\x03")),
+        rsa_info(tlv(0x30, tlv(2, MODULUS) + b"\x02")),
+        rsa_info(NUMBERS) + b"\0",
+        rsa_info(NUMBERS)[:-1],
+    ],
+)
+def test_rsa_keys_in_another_encoding(der: bytes) -> None:
+    with pytest.raises(TrustError, match="SM2103"):
+        spki.parse(der, subject="x")
+
+
+def test_lengths_have_one_spelling() -> None:
+    der = rsa_info(NUMBERS)
+    assert der[1] == 0x82
+    more = (int.from_bytes(der[2:4]) + 1).to_bytes(2)
+    for changed in (der[:1] + b"\x83\0" + der[2:], der[:2] + more + der[4:]):
+        with pytest.raises(TrustError, match="SM2103"):
+            spki.parse(changed, subject="x")
+
+
+def test_a_coordinate_without_its_leading_zero_is_another_spelling() -> None:
+    while True:
+        der = keys.KeyPair(ec.generate_private_key(ec.SECP256R1())).spki
+        if der[-32] == 0:
+            break
+    assert spki.parse(der, subject="x").kind == "ecdsa-p256"
+    with pytest.raises(TrustError, match="SM2103"):
+        spki.parse(der[:-32] + der[-31:], subject="x")
 
 
 def test_loading_a_key_does_not_import_cryptography() -> None:
