@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from secmount import __version__
-from secmount.cli.settings import Settings, common
+from secmount.cli.options import common
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 from secmount.errors import InputError, catalog
 
 

@@ -9,11 +9,12 @@ import typer
 
 from secmount.app.assembly import now_ms
 from secmount.cli import context
-from secmount.cli.context import Learning
-from secmount.cli.settings import Settings, common
+from secmount.cli.options import common
 from secmount.cli.view import results
+from secmount.cli.view.learning import Learning
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.progress import Progress
+from secmount.cli.view.settings import Settings
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="oci:PATH[:TAG|@DIGEST] or oci-archive:PATH[:TAG|@DIGEST].")]
 Dir = Annotated[str, typer.Argument(metavar="DIR", help="An empty folder, or one to be made in an existing folder.")]

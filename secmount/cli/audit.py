@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from secmount.cli import context
-from secmount.cli.settings import Settings, common
+from secmount.cli.options import common
 from secmount.cli.view import review
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="RFC 3339, a date, or an age such as 7d.")]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="As for --since; not included.")]

@@ -8,19 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from secmount.app.assembly import Application, assemble
-from secmount.cli.settings import Settings
-from secmount.cli.view import document
-from secmount.cli.view.progress import Progress
+from secmount.cli.view.settings import Settings
 from secmount.config.file import load
 from secmount.config.value import Config
 from secmount.errors import InputError
 from secmount.oci import reference
-from secmount.oci.descriptor import Descriptor, Platform
+from secmount.oci.descriptor import Platform
 from secmount.oci.reference import LayoutReference
 from secmount.pipeline.admission import Wanted
-from secmount.policy.decision import Decision
 from secmount.policy.input import Request
-from secmount.registry.resolution import Resolution
 
 
 @contextmanager
@@ -66,23 +62,3 @@ def _platform(text: str | None) -> Platform | None:
     if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isprintable() and part for part in parts):
         raise InputError("SM1014", got=text, want="OS/ARCHITECTURE[/VARIANT]")
     return Platform(*parts)
-
-
-class Learning:
-    """An observer that keeps what a failure's document must still show, and feeds the progress."""
-
-    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
-        self._settings, self._progress = settings, progress
-
-    def resolved(self, resolution: Resolution) -> None:
-        """Keep the artifact."""
-        self._settings.learned["artifact"] = document.artifact(resolution)
-
-    def decided(self, decision: Decision) -> None:
-        """Keep the decision."""
-        self._settings.learned["decision"] = document.decision(decision)
-
-    def pulled(self, layer: Descriptor, done: int) -> None:
-        """Show progress."""
-        if self._progress is not None:
-            self._progress.show(layer, done)

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from secmount.cli.settings import Settings, common
+from secmount.cli.options import common
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 
 
 def register(application: typer.Typer) -> None:

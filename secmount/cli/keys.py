@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 from secmount.app.assembly import now_ms
-from secmount.cli.settings import Settings, common
+from secmount.cli.options import common
 from secmount.cli.view import render
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 from secmount.errors import InputError
 from secmount.oci import reference
 from secmount.oci.reference import LayoutReference
@@ -30,7 +31,7 @@ def register(application: typer.Typer) -> None:
 
 @common("key-generate")
 def generate(
-    _: Settings,
+    settings: Settings,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Writes ./NAME.key and ./NAME.pub.")],
     encrypt: Annotated[bool, typer.Option("--encrypt", help="Ask for a password and encrypt the private key.")] = False,
     algorithm: Annotated[
@@ -51,12 +52,12 @@ def generate(
         f"private key  {render.escape(made.private)}  ({how})",
         f"public key   {render.escape(made.public)}  ({made.principal})",
     )
-    return Outcome("key-generate", lines, {"key": shown})
+    return Outcome("key-generate", (made.public,) if settings.quiet else lines, {"key": shown})
 
 
 @common("sign")
 def sign(
-    _: Settings,
+    settings: Settings,
     ref: Annotated[str, typer.Argument(metavar="REF", help="oci:PATH[:TAG|@DIGEST].")],
     key: Annotated[str, typer.Option("--key", metavar="FILE", help="The private key.")],
     as_name: Annotated[
@@ -93,7 +94,7 @@ def sign(
         f"by        {done.principal}",
         f"referrer  {done.referrer}",
     )
-    return Outcome("sign", lines, {"signature": shown})
+    return Outcome("sign", (str(done.referrer),) if settings.quiet else lines, {"signature": shown})
 
 
 def _pairs(words: list[str]) -> dict[str, str]:

@@ -19,9 +19,9 @@ from typing import Any
 import typer
 from typer.exceptions import TyperException
 
-from secmount.cli.settings import Settings
 from secmount.cli.view import document, render
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 from secmount.errors import InputError, SecmountError, catalog
 
 _VERBS = {

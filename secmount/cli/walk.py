@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, field, replace
 
 from secmount.cli import context
-from secmount.cli.settings import Settings
+from secmount.cli.view.settings import Settings
 from secmount.errors import MountError, SecmountError
 from secmount.mount import choose
 from secmount.oci import manifest

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from secmount.app.assembly import Application
-from secmount.cli.context import Learning
-from secmount.cli.settings import Settings
 from secmount.cli.view import document, render, results
+from secmount.cli.view.learning import Learning
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 from secmount.oci.layer import shape
 from secmount.oci.manifest import Manifest
 from secmount.pipeline import identity, known, records, refusal

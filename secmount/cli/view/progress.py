@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from secmount.cli.settings import Settings
 from secmount.cli.view import render
+from secmount.cli.view.settings import Settings
 from secmount.oci.descriptor import Descriptor
 
 QUIET_S = 1.0  # a pull shorter than this shows nothing

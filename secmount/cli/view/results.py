@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from secmount.cli.settings import Settings
 from secmount.cli.view import document, render
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 from secmount.pipeline import records, refusal
 from secmount.pipeline.admission import Admission
 from secmount.pipeline.mount import Placed

@@ -12,9 +12,9 @@ from dataclasses import asdict
 from secmount import __version__
 from secmount.app.assembly import Application, now_ms
 from secmount.app.replay import evaluator
-from secmount.cli.settings import Settings
 from secmount.cli.view import render
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 from secmount.config.value import Config
 from secmount.errors import InputError
 from secmount.local.fault import faults

@@ -1,4 +1,4 @@
-"""The options that every command takes after its verb, and what the faces remember while a command runs."""
+"""The options that every command takes after its verb."""
 
 from __future__ import annotations
 
@@ -6,32 +6,17 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 
 from secmount.cli.view.outcome import Outcome
+from secmount.cli.view.settings import Settings
 from secmount.errors import InputError, SecmountError
 
 _MOUNT_WORDS = frozenset(
     {"ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "bind", "loop", "defaults", "noatime", "remount"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the common options say; folders are absolute."""
-
-    config: str | None = None
-    policy: str | None = None
-    store: str | None = None
-    output: str = "text"
-    quiet: bool = False
-    verbose: int = 0
-    color: str = "auto"
-    explicit: bool = False  # whether the user chose the output
-    learned: dict[str, Any] = field(default_factory=dict)  # artifact and decision, for the document of a failure
 
 
 _COMMON: tuple[tuple[str, Any, Any], ...] = (

@@ -1,0 +1,30 @@
+"""An observer of the pipeline for the command line."""
+
+from __future__ import annotations
+
+from secmount.cli.view import document
+from secmount.cli.view.progress import Progress
+from secmount.cli.view.settings import Settings
+from secmount.oci.descriptor import Descriptor
+from secmount.policy.decision import Decision
+from secmount.registry.resolution import Resolution
+
+
+class Learning:
+    """An observer that keeps what a failure's document must still show, and feeds the progress."""
+
+    def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
+        self._settings, self._progress = settings, progress
+
+    def resolved(self, resolution: Resolution) -> None:
+        """Keep the artifact."""
+        self._settings.learned["artifact"] = document.artifact(resolution)
+
+    def decided(self, decision: Decision) -> None:
+        """Keep the decision."""
+        self._settings.learned["decision"] = document.decision(decision)
+
+    def pulled(self, layer: Descriptor, done: int) -> None:
+        """Show progress."""
+        if self._progress is not None:
+            self._progress.show(layer, done)

@@ -1,0 +1,21 @@
+"""What the common options say, and what is remembered for the document of a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the common options say; folders are absolute."""
+
+    config: str | None = None
+    policy: str | None = None
+    store: str | None = None
+    output: str = "text"
+    quiet: bool = False
+    verbose: int = 0
+    color: str = "auto"
+    explicit: bool = False  # whether the user chose the output
+    learned: dict[str, Any] = field(default_factory=dict)  # artifact and decision, for the document of a failure
