@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -61,9 +60,6 @@ def make_folders(parent: int, names: Sequence[str], *, uid: int) -> list[int]:
 
 
 def _open(parent: int, name: str) -> int:
-    info = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if stat.S_ISLNK(info.st_mode):
-        raise StorageError("SM7012", subject=place_of(parent, name), got="a symbolic link", want="a directory")
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
 
 

@@ -154,8 +154,6 @@ def _exists(dirfd: int, name: str, uid: int, path: str) -> bool:
     if not stat.S_ISREG(info.st_mode):
         raise StorageError("SM7013", subject=path, got=kind(info.st_mode), want="a regular file")
     check_entry(info, uid=uid, what="state", shown=path)
-    if info.st_size == 0:
-        raise StorageError("SM7020", subject=path, got="an empty file", want="a state of secmount")
     return True
 
 

@@ -71,10 +71,12 @@ def test_one_digest_twice_is_fetched_once_and_held_twice(store: Store, source: C
     assert [layer.position for layer in held.layers] == [0, 1, 2]
 
 
-def test_one_digest_with_two_sizes_is_refused(store: Store, source: Content) -> None:
+@pytest.mark.parametrize("true_one_first", [True, False])
+def test_one_digest_with_two_sizes_is_refused(store: Store, source: Content, true_one_first: bool) -> None:
     (row,) = layers(source, ONE)
+    rows = [row, replace(row, size=row.size + 1)]
     with pytest.raises(ContentError) as caught:
-        pull(approve(resolution([row, replace(row, size=row.size + 1)])), source, store)
+        pull(approve(resolution(rows if true_one_first else rows[::-1])), source, store)
     assert caught.value.code == "SM5002"
 
 

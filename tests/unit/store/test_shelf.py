@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -183,6 +185,15 @@ def test_held_blob_is_not_hashed_again(store: Store, monkeypatch: pytest.MonkeyP
     assert read(store) == DATA
     assert store.has(WANTED)
     store.put(WANTED, iter(()))  # chunks are not read
+
+
+def test_every_part_of_a_stamp_tells_files_apart(tmp_path: Path) -> None:
+    def stamp(**changes: int) -> str:
+        facts = {"st_dev": 1, "st_ino": 1, "st_size": 1, "st_mtime_ns": 1, "st_ctime_ns": 1, **changes}
+        return stored.stamp_of(cast("os.stat_result", SimpleNamespace(**facts)))
+
+    fields = ("st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+    assert len({stamp(), *(stamp(**{name: 2}) for name in fields)}) == 6
 
 
 def test_blob_of_an_unknown_history_is_hashed_once(

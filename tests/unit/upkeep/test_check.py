@@ -139,6 +139,7 @@ def test_difference_at_the_target_is_found_by_its_path(world: World, harm: Calla
     assert finding.subject == f"{world.target}/{path}"
     assert finding.got is not None
     assert finding.want is not None
+    assert (finding.want == "5 bytes") == (harm is harm_length)  # which is seen without reading it
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
