@@ -123,7 +123,7 @@ class _Walk:
 
     def run(self) -> _Found:
         """Check every component; give the last one with the handle of the directory it stands in."""
-        pending = _parts(os.path.join(os.getcwd(), self.path))
+        pending = _parts(self.path if self.path.startswith("/") else os.path.join(os.getcwd(), self.path))
         here = self._root(last=not pending)
         name, info = ".", os.fstat(here)
         while pending:

@@ -5,10 +5,12 @@ A file being written is locked; what an interrupted process left is not, and `sw
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import io
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -66,19 +68,19 @@ def receive(folder: int) -> Iterator[Incoming]:
 
 
 def sweep(folder: int) -> int:
-    """Remove what dead processes left half written; give the number of files."""
+    """Remove what dead processes left half written; give the number of files. What is no plain file is not theirs."""
     removed = 0
     with faults(place_of(folder)):
         names = [name for name in os.listdir(folder) if name.endswith(PART)]
     for name in names:
         try:
-            handle = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        except FileNotFoundError:
-            continue
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except OSError as err:
+            if err.errno in (errno.ENOENT, errno.ELOOP):
+                continue
             raise storage_error(err, place_of(folder, name)) from err
         try:
-            if _lock(handle):
+            if stat.S_ISREG(os.fstat(handle).st_mode) and _lock(handle):
                 remove(folder, name)
                 removed += 1
         finally:

@@ -53,8 +53,8 @@ class State:
         Raise `StorageError`: SM7010 to SM7013 (not ours), SM7020 (damaged), SM7021 (of a newer secmount), SM7006
         (busy), SM7001 to SM7005.
         """
-        self.path = path
-        folder, name = os.path.split(os.path.abspath(path))
+        self.path = path = os.path.abspath(path)
+        folder, name = os.path.split(path)
         dirfd = make_directory(folder, uid=uid, what="state folder")
         try:
             with faults(path):
@@ -168,7 +168,7 @@ def _create(dirfd: int, name: str, path: str) -> None:
             remove(dirfd, draft + suffix)
         with faults(path):
             os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=dirfd))
-        connection = _connect(os.path.join(os.path.dirname(os.path.abspath(path)), draft))
+        connection = _connect(os.path.join(os.path.dirname(path), draft))
         try:
             with _faults(path):
                 connection.execute("PRAGMA synchronous = OFF")  # flushed once, when it is whole

@@ -157,6 +157,11 @@ def test_an_ordinary_user_has_a_store_of_their_own(tmp_path: Path) -> None:
             store.put(describing(SMALL), [SMALL])
             with store.open(describing(SMALL).digest) as blob:
                 assert blob.pread(blob.size, 0) == SMALL
+            left = Path(store.root, "ingest", "complete.part")  # killed before it was renamed: not theirs to write to
+            left.write_bytes(SMALL)
+            left.chmod(0o400)
+        with Store(str(home / "store"), uid=STRANGER):
+            assert not left.exists()
 
     assert as_stranger(use) == 0
     with pytest.raises(StorageError) as caught:  # and root does not take it for its own

@@ -57,6 +57,15 @@ def test_relative_path_starts_at_the_working_directory(folder: Path, monkeypatch
     assert refusal("SM7011", Path("c")).subject == f"policy folder {folder.parent}"
 
 
+def test_absolute_path_needs_no_working_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    check(folder)
+    refusal("SM7004", Path("c"))
+
+
 def test_owner_of_the_thing_must_be_root_or_the_caller(folder: Path) -> None:
     error = refusal("SM7010", folder, give_away(folder))
     assert error.got is not None

@@ -75,6 +75,8 @@ def test_store_whose_making_was_broken_off_is_made_whole(tmp_path: Path) -> None
 
 def test_rubbish_of_dead_processes_is_swept_and_of_living_ones_is_not(store: Store, litter: Litter) -> None:
     Path(store.root, "ingest", "dead.part").write_bytes(b"half")
+    Path(store.root, "ingest", "complete.part").write_bytes(b"not yet renamed")
+    Path(store.root, "ingest", "complete.part").chmod(0o400)
     Path(store.root, "ingest", "evil.bad").write_bytes(b"kept")
 
     def meanwhile() -> Iterator[bytes]:
@@ -87,6 +89,16 @@ def test_rubbish_of_dead_processes_is_swept_and_of_living_ones_is_not(store: Sto
     store.put(WANTED, meanwhile())
     assert litter() == ["evil.bad"]
     assert read(store) == DATA
+
+
+def test_sweep_leaves_what_no_process_of_ours_makes(store: Store, litter: Litter, tmp_path: Path) -> None:
+    (tmp_path / "victim").write_bytes(b"precious")
+    Path(store.root, "ingest", "link.part").symlink_to(tmp_path / "victim")
+    Path(store.root, "ingest", "folder.part").mkdir()
+    with Store(store.root, uid=UID):
+        pass
+    assert litter() == ["folder.part", "link.part"]
+    assert (tmp_path / "victim").read_bytes() == b"precious"
 
 
 def test_no_descriptor_is_left_open(store: Store, path_of: PathOf) -> None:
