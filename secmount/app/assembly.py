@@ -75,7 +75,7 @@ def assemble(config: Config) -> Iterator[Application]:
 
         parts = Parts(
             policy=cache(lambda: _policy(config, uid)),
-            open_source=_open_source,
+            open_source=lambda reference: _open_source(reference, stack),
             engine=engine,
             engine_name=ENGINE,
             store=store,
@@ -104,16 +104,16 @@ def _no_policy(config: Config, uid: int) -> InputError:
     return InputError("SM1105", subject=config.policy, got=got, want="a policy folder")
 
 
-def _open_source(reference: Reference) -> Source:
+def _open_source(reference: Reference, stack: ExitStack) -> Source:
     if not isinstance(reference, LayoutReference):
         raise InputError("SM1016", subject=reference.text, got=reference.name, want="oci:PATH or oci-archive:PATH")
     if reference.archive:
         from secmount.registry.archive import ArchiveSource
 
-        return ArchiveSource(reference.path)
+        return stack.enter_context(ArchiveSource(reference.path))
     from secmount.registry.layout import LayoutSource
 
-    return LayoutSource(reference.path)
+    return stack.enter_context(LayoutSource(reference.path))
 
 
 def _backends(config: Config, store: Store, uid: int) -> Mapping[str, Backend]:

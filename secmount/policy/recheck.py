@@ -110,6 +110,8 @@ def excluded(layer: LayerShape, rule: Rule) -> Pattern | None:
 def _denied(resolution: Resolution, deny: Deny, shapes: list[LayerShape]) -> Iterator[str]:
     manifest, index = resolution.manifest, resolution.index
     digests: list[Digest] = [*resolution.subjects, manifest.config.digest, *(layer.digest for layer in manifest.layers)]
+    read = [manifest.raw, resolution.config, *([] if index is None else [index.raw])]
+    digests += [Digest.of(raw) for raw in read]  # whatever algorithm they were asked for by
     if set(digests) & set(deny.digests):
         yield "a digest is denied"
     types = [manifest.media_type, manifest.artifact_type, manifest.config.media_type]

@@ -72,6 +72,11 @@ def skopeo_fallback(folder: Path, _: Published, classic: Published) -> str:
     return f"oci:{folder}/l:v1"
 
 
+def cosign_save(folder: Path, modern: Published, _: Published) -> str:
+    run("cosign", "save", "--allow-http-registry", "--dir", f"{folder}/l", f"{modern.name}@{modern.digest}")
+    return f"oci:{folder}/l"
+
+
 SIGNED: list[Writer] = [
     oras_tag,
     oras_tag_classic,
@@ -82,6 +87,7 @@ SIGNED: list[Writer] = [
     crane_annotated,
     crane_referrer,
     skopeo_fallback,
+    cosign_save,
 ]
 
 
@@ -101,12 +107,7 @@ def skopeo_alone(folder: Path, modern: Published, _: Published) -> str:
     return f"oci:{folder}/l:v1"
 
 
-def cosign_save(folder: Path, modern: Published, _: Published) -> str:
-    run("cosign", "save", "--allow-http-registry", "--dir", f"{folder}/l", f"{modern.name}@{modern.digest}")
-    return f"oci:{folder}/l"
-
-
-UNSIGNED: list[Writer] = [oras_alone, crane_alone, skopeo_alone, cosign_save]
+UNSIGNED: list[Writer] = [oras_alone, crane_alone, skopeo_alone]
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_a_changed_blob_is_refused(folder: Path, product: Product, modern: Publi
         path for path in (folder / "l/blobs/sha256").iterdir() if path.read_bytes() == model.FILES["weights.bin"]
     )
     weights.chmod(0o644)
-    weights.write_bytes(b"\0" + model.FILES["weights.bin"][1:])
+    weights.write_bytes(b"\xff" + model.FILES["weights.bin"][1:])
     refused = product.run("mount", reference, str(folder / "mounted"), *mounting())
     assert refused.exit == 30, refused.document
     assert refused.document["error"]["code"] == "SM5001"
