@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -43,8 +42,8 @@ def destination(request: pytest.FixtureRequest, with_referrers: str, without_ref
     return f"{host}/ours/{tmp_path.name.replace('_', '-').lower()}"
 
 
-def sign(product: Product, layout: Path, key: Path) -> None:
-    signed = product.run("sign", f"oci:{layout}:v1", "--key", str(key), password=PASSWORD)
+def sign(product: Product, layout: Path, key: Path, *words: str) -> None:
+    signed = product.run("sign", f"oci:{layout}:v1", "--key", str(key), *words, password=PASSWORD)
     assert signed.exit == 0, signed.document
 
 
@@ -75,17 +74,32 @@ def test_both_signatures_stand_beside_each_other(
     layout: Path, keys: Path, tmp_path: Path, product: Product, cosign: Cosign, destination: str
 ) -> None:
     """Signed by us, then by cosign in the registry, then copied back: each is enough where its key is named."""
-    sign(product, layout, keys / "ours.key")
+    sign(product, layout, keys / "ours.key", "--as", "ghcr.io/acme/model")
     run("oras", "copy", "-r", "--from-oci-layout", f"{layout}:v1", "--to-plain-http", f"{destination}:v1")
     digest = run("crane", "digest", f"{destination}:v1").strip()
     cosign.sign(f"{destination}@{digest}")
-    shutil.rmtree(layout)  # our signature names this place, so that is where the copy must come to
-    run("oras", "copy", "-r", "--from-plain-http", f"{destination}:v1", "--to-oci-layout", f"{layout}:v1")
+    back = tmp_path / "back"
+    run("oras", "copy", "-r", "--from-plain-http", f"{destination}:v1", "--to-oci-layout", f"{back}:v1")
     for name, public in (("a", keys / "ours.pub"), ("b", cosign.public)):
         judge = Product(tmp_path / name).configure()
-        judge.trust(public, f"oci:{tmp_path}/**")
-        verified = judge.run("verify", f"oci:{layout}:v1")
+        judge.trust(public, "ghcr.io/acme/**")
+        verified = judge.run("verify", f"oci:{back}:v1", "--as", "ghcr.io/acme/model")
         assert verified.exit == 0, verified.document
+
+
+def test_a_signature_for_another_name_does_not_count(
+    layout: Path, keys: Path, tmp_path: Path, product: Product, destination: str
+) -> None:
+    """Ours says what it is for, and that survives the way through a registry; cosign's says nothing."""
+    sign(product, layout, keys / "ours.key", "--as", "ghcr.io/acme/model")
+    back = tmp_path / "back"
+    run("oras", "copy", "-r", "--from-oci-layout", f"{layout}:v1", "--to-plain-http", f"{destination}:v1")
+    run("oras", "copy", "-r", "--from-plain-http", f"{destination}:v1", "--to-oci-layout", f"{back}:v1")
+    judge = Product(tmp_path / "judge").configure()
+    judge.trust(keys / "ours.pub", "ghcr.io/**")
+    refused = judge.run("verify", f"oci:{back}:v1", "--as", "ghcr.io/acme/other")
+    assert refused.exit == 20, refused.document
+    assert [check["id"] for check in refused.document["decision"]["checks"] if not check["ok"]] == ["bind"]
 
 
 def test_others_can_read_what_we_signed(layout: Path, keys: Path, product: Product) -> None:
