@@ -24,7 +24,7 @@ def narrow(root: Directory, wanted: Selection) -> tuple[Directory, tuple[Dropped
     dropped: list[Dropped] = []
     if wanted.include or wanted.exclude:
         root = _filter(root, wanted, "", kept=not wanted.include, dropped=dropped)
-    if not root.entries:
+    if not root.entries and wanted != Selection():
         raise ContentError("SM5124", got="nothing is left", want="at least one path")
     return root, tuple(dropped)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from secmount.oci import manifest
+from secmount.oci.digest import Digest
 from secmount.oci.manifest import OCI_MANIFEST, Manifest
 from secmount.oci.reference import parse
 from secmount.policy import decision
@@ -161,9 +162,12 @@ class Artifact:
     annotations: Mapping[str, str] = field(default_factory=dict)
     layers: list[tuple[Json, bytes]] = field(default_factory=list)
 
-    def put(self, data: bytes, media_type: str, annotations: Mapping[str, str] | None = None) -> Artifact:
-        """Add a layer with exactly these annotations."""
-        self.layers.append((describe(data, media_type, annotations=dict(annotations or {}) or None), data))
+    def put(
+        self, data: bytes, media_type: str, annotations: Mapping[str, str] | None = None, **fields: str
+    ) -> Artifact:
+        """Add a layer with exactly these annotations; `fields` are added to its descriptor, or replace what is there."""
+        row = {**describe(data, media_type, annotations=dict(annotations or {}) or None), **fields}
+        self.layers.append((row, data))
         return self
 
     def file(self, title: str, data: bytes = b"x", media_type: str = "application/octet-stream") -> Artifact:
@@ -213,9 +217,7 @@ class Artifact:
         self, obligations: Obligations | None = None, withheld: Mapping[int, str] | None = None
     ) -> Iterator[tuple[Held, Store]]:
         """Put it into a store below `root`."""
-        source = Content()
-        for _, data in self.layers:
-            source.add(data)
+        source = Content({Digest.parse(row["digest"]): data for row, data in self.layers})
         with Store(str(self.root / "store"), uid=os.getuid()) as store:
             yield pull(self.approved(obligations, withheld or {}), source, store), store
 

@@ -168,7 +168,13 @@ def test_a_pax_size_that_the_field_cannot_say() -> None:
 
 
 def test_other_pax_records_change_nothing() -> None:
-    more = {"atime": "1", "uid": "4000000", "uname": "jörg", "comment": "x", "VENDOR.key": b"\xff\0"}
+    more: dict[str, str | bytes] = {
+        "atime": "1",
+        "uid": "4000000",
+        "uname": "jörg",
+        "comment": "x",
+        "VENDOR.key": b"\xff\0",
+    }
     assert read(archive(pax(more), entry("a", b"x")))[0]._replace(offset=0) == replace_offset(
         one(archive(entry("a", b"x")))
     )
