@@ -43,7 +43,14 @@ def place(parts: Parts, request: Mapping[str, Any], effect: Effect) -> MountRow:
         try:
             mounted = effect.backend.mount(effect.tree, effect.target, _options(effect.approved), store.open)
             found = (mounted.mount_id, mounted.device, mounted.options, mounted.enforced)
-            mounts.finish(row.id, mount_id=found[0], device=found[1], options=found[2], enforced=found[3])
+            mounts.finish(
+                row.id,
+                mount_id=found[0],
+                device=found[1],
+                options=found[2],
+                enforced=found[3],
+                image=mounted.image,
+            )
         except BaseException:
             if mounted is not None:
                 effect.backend.unmount(mounted, lazy=True)
