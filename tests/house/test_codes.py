@@ -17,8 +17,7 @@ FAMILIES = sorted((ROOT / "secmount/errors/codes").glob("*.toml"))
 ROWS: dict[str, dict[str, Any]] = {
     code: row for path in FAMILIES for code, row in tomllib.loads(path.read_text("utf-8")).items()
 }
-# Design 3.1; 0: a warning, which is never raised.
-EXITS = set(map(int, "0 1 2 3 4 5 10 12 13 20 21 30 32 40 50 75 130".split()))
+EXITS = {*range(6), 10, 12, 13, 20, 21, 30, 32, 40, 50, 75, 130}  # design 3.1; 0: a warning, which is never raised
 KEYS = {"title", "exit", "stage", "consequence", "help", "explain"}
 CODE = re.compile(r"SM[0-9]{4}")
 
