@@ -23,7 +23,7 @@ from secmount.tree.limits import EXTENDED_LIMIT, TARGET_LIMIT, TRAILER_LIMIT, Li
 
 BLOCK = 512
 _ZERO = bytes(BLOCK)
-_FIELDS = struct.Struct("100s8s16s12s12s8sc100s8s80x155s8x4s")
+_FIELDS = struct.Struct("100s8s16s12s12s8sc100s8s64x16s155s8x4s")
 _POSIX, _GNU = b"ustar\x0000", b"ustar  \0"
 _STAR = b"tar\0"  # at the end of a header of star, whose prefix has 131 bytes and is followed by times
 _COPY = 64 << 10  # bytes up to which a copy is faster than a view
@@ -47,6 +47,7 @@ class _Header(NamedTuple):
     type: bytes
     link: bytes
     magic: bytes
+    device: bytes
     prefix: bytes
     mark: bytes
 
@@ -173,6 +174,15 @@ class _Walker:
             raise self._broken(f"magic {header.magic!r}", "a ustar header")
         if self._number(header.checksum, "checksum") != _sum(block):
             raise self._broken(f"checksum {header.checksum!r}", f"{_sum(block):06o}")
+        for field in (
+            header.mode,
+            header.owner[:8],
+            header.owner[8:],
+            header.device[:8],
+            header.device[8:],
+            header.mtime,
+        ):
+            self._number(field, "a field")  # used or not: other readers refuse what is no number
         return header
 
     def _entry(self, header: _Header, block: bytes) -> Entry:
