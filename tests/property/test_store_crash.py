@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from secmount.oci.digest import Digest
 from secmount.store.cas import Store
 from tests.support import crash
 from tests.support.memory import memory_folder
 
-EXAMPLES = os.environ.get("SECMOUNT_TEST_EXAMPLES")
+ROUNDS = settings().max_examples // 8  # 12, and 250 in `make soak`
 
 
 def run(*arguments: str) -> list[tuple[str, int]]:
@@ -60,7 +61,7 @@ def test_killed_at_every_call_in_turn(base: str) -> None:
 
 def test_killed_at_random_moments_in_one_store(base: str) -> None:
     root = os.path.join(base, "store")
-    run("often", root, EXAMPLES or "12", "20261124")
+    run("often", root, str(ROUNDS), "20261124")
     with Store(root, uid=os.getuid()) as store:
         check_sound(store)
 

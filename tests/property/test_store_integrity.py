@@ -20,7 +20,7 @@ from secmount.store.cas import Store
 from tests.support.memory import MEMORY
 
 CONTENTS = tuple(bytes([number]) * size for number, size in enumerate((0, 1, 7, 300, 5000)))
-EXAMPLES = int(os.environ.get("SECMOUNT_TEST_EXAMPLES") or 50)
+EXAMPLES = settings().max_examples // 2  # each has up to 12 steps
 WHICH = st.integers(0, len(CONTENTS) - 1)
 
 
