@@ -16,7 +16,6 @@ from typing import Any, Self
 from secmount.audit import mask, parts, shrink
 from secmount.audit.entry import Entry, parse
 from secmount.audit.intents import Intents, may_concern
-from secmount.audit.record import POLICY
 from secmount.audit.record import record as build
 from secmount.audit.repeats import Repeats
 from secmount.audit.reserve import Reserve
@@ -32,7 +31,6 @@ from secmount.oci import canonical
 from secmount.oci.instant import Clock
 
 SALT = "mask.salt"
-LOADED = "policy.loaded"  # the revision of the last policy recorded; a hint, so that each is recorded once
 _NO_SPACE, _BUSY = "SM7001", "SM7006"
 
 
@@ -144,26 +142,6 @@ class AuditLog:
             value, done = mask.apply(document, places, self._salt())
             value = {**value, "masked": done} if done else value
         return self.put_part(canonical.encode(value))
-
-    def append_policy(
-        self, *, revision: str, path: str, snapshot: Mapping[str, bytes], request: Mapping[str, Any] | None = None
-    ) -> Entry | None:
-        """Record that the policy of `revision` was loaded, with a snapshot of its files; raises like `append`.
-
-        None if the last policy recorded is this one already. `snapshot` holds the files' bytes by path in the folder.
-        """
-        with self._reported():
-            folder = self._beside().folder
-            if files.read_if_any(folder.dirfd, LOADED, 128) == revision.encode():
-                return None
-            kept = {f"{POLICY}{name}": parts.put(folder, data) for name, data in sorted(snapshot.items())}
-            now = self._clock()
-            loaded = build(
-                "policy.loaded", now_ms=now, request=request, policy_revision=revision, target=path, parts=kept
-            )
-            entry = self.append(loaded)
-            files.write_atomic(folder.dirfd, LOADED, revision.encode(), mode=0o600)
-            return entry
 
     def unfinished(self) -> tuple[Entry, ...]:
         """Give the intents whose process died before it recorded an outcome, oldest first.

@@ -57,7 +57,6 @@ FIELDS: Final = (
     "withheld",
 )
 REQUEST_FIELDS: Final = ("face", "namespace", "pod", "service_account", "use", "user", "verb")
-POLICY: Final = "policy/"  # a part named so and with a path is a file of the policy folder
 TEXT_LIMIT = 4096  # characters of one text in a record; PATH_MAX, and beyond any reference
 VERDICTS: Final = frozenset({"allowed", "denied", "undecided"})
 
@@ -94,17 +93,10 @@ def record(
     parts: Mapping[str, str] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Build the record of one event; raise ValueError for a kind, verdict or request that is not of the format.
-
-    `deny` holds codes; `withheld` rows of path and reason; `parts` names of what is kept beside the log, by digest.
-    """
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}")
-    if verdict is not None and verdict not in VERDICTS:
-        raise ValueError(f"unknown verdict {verdict!r}")
-    if request is not None and tuple(sorted(request)) != REQUEST_FIELDS:
-        raise ValueError(f"a request has exactly {', '.join(REQUEST_FIELDS)}")
-    values = {
+    """Build the record of one event; raise ValueError for a kind, verdict or request that is not of the format."""
+    _check(kind, verdict, request)
+    lists = {"enforced": enforced, "deny": deny, "signers": signers, "withheld": withheld}
+    values: dict[str, Any] = {
         "schema": SCHEMA,
         "kind": kind,
         "time": instant.render(now_ms),
@@ -113,10 +105,7 @@ def record(
         "reference": reference,
         "request": request,
         "verdict": verdict,
-        "enforced": _listed(enforced),
-        "deny": _listed(deny),
-        "signers": _listed(signers),
-        "withheld": _listed(withheld),
+        **{name: _listed(rows) for name, rows in lists.items()},
         "policy_revision": policy_revision,
         "engine": engine,
         "memo": memo,
@@ -128,8 +117,16 @@ def record(
         "details": details,
         "repeated": None,
     }
-    cleaned: dict[str, Any] = clean(values)
-    return cleaned
+    return {name: clean(value) for name, value in values.items()}
+
+
+def _check(kind: str, verdict: str | None, request: Mapping[str, Any] | None) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}")
+    if verdict is not None and verdict not in VERDICTS:
+        raise ValueError(f"unknown verdict {verdict!r}")
+    if request is not None and tuple(sorted(request)) != REQUEST_FIELDS:
+        raise ValueError(f"a request has exactly {', '.join(REQUEST_FIELDS)}")
 
 
 def request(

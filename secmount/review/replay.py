@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from secmount.audit.entry import Entry
-from secmount.audit.record import POLICY
 from secmount.errors import SecmountError, StorageError
 from secmount.oci import canonical, exact
 from secmount.review.filter import Filter
@@ -19,6 +18,7 @@ from secmount.review.listing import log
 from secmount.review.reader import Reader
 
 INPUT_LIMIT = 64 << 20  # bytes
+SIGNATURE_CODES = frozenset({"SM3003", "SM3004", "SM3005", "SM3010", "SM3011", "SM3012", "SM3013"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def replay(
         now, reason = _again(reader, record, evaluate, None if other_policy else policies)
         outcome: Literal["same", "changed", "impossible"] = "impossible"
         if now is not None:
-            same = now.verdict == then.verdict and sorted(now.deny) == sorted(then.deny)
+            same = now.verdict == then.verdict and _reasons(now) == _reasons(then)
             outcome = "same" if same else "changed"
         yield Replayed(
             entry.index,
@@ -88,6 +88,14 @@ def replay(
         )
 
 
+def _reasons(answer: Answer) -> set[str]:
+    """Give the codes of a denial; those that say in which way signatures fell short count as one.
+
+    Which of them it is also depends on material that did not count, and that is not part of the input.
+    """
+    return {"signatures" if code in SIGNATURE_CODES else code for code in answer.deny}
+
+
 def decided(reader: Reader, wanted: Filter) -> Iterator[Entry]:
     """Give the decisions that `wanted` matches, oldest first: what `replay --all` takes."""
     return (entry for entry in log(reader, wanted, newest_first=False) if entry.record["kind"] == "decision")
@@ -96,11 +104,10 @@ def decided(reader: Reader, wanted: Filter) -> Iterator[Entry]:
 def recorded_policy(reader: Reader, revision: str) -> RecordedPolicy:
     """Find the policy of `revision` among the policies that were loaded; raise `StorageError` SM7112 or SM7109."""
     for entry in log(reader, Filter(kind="policy.loaded", revision=revision)):
-        parts = entry.record.get("parts")
-        named = parts if isinstance(parts, Mapping) else {}
-        files = {name.removeprefix(POLICY): digest for name, digest in named.items() if name.startswith(POLICY)}
-        if files:
-            return RecordedPolicy(revision, {path: reader.folder.part(digest) for path, digest in files.items()})
+        details = entry.record.get("details")
+        files = details.get("files") if isinstance(details, Mapping) else None
+        if isinstance(files, Mapping):
+            return RecordedPolicy(revision, {path: reader.folder.part(str(digest)) for path, digest in files.items()})
     raise StorageError(
         "SM7112", subject=f"policy {revision}", got="no record of its files", want="a policy.loaded entry"
     )

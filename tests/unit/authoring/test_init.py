@@ -26,7 +26,7 @@ def key(tmp_path: Path) -> str:
 
 
 def init(path: Path, key: str, match: str = "ghcr.io/acme/**", **more: tuple[str, ...]) -> Written:
-    return authoring.init(str(path), key_file=key, match=match, uid=UID, cwd="/work", **more)
+    return authoring.init(str(path), key_file=key, match=match, uid=UID, cwd="/here", **more)
 
 
 def refused(path: Path, key: str, match: str = "ghcr.io/acme/**", **more: tuple[str, ...]) -> str:
@@ -70,11 +70,11 @@ def test_what_it_leaves_out(tmp_path: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("given", "match"),
     [
-        ("oci:models/**", "oci:/work/models/**"),
-        ("oci:./models", "oci:/work/models"),
+        ("oci:models/**", "oci:/here/models/**"),
+        ("oci:./models", "oci:/here/models"),
         ("oci:/srv/m/../models/**", "oci:/srv/models/**"),
         ("oci:/**", "oci:/**"),
-        ("oci:.", "oci:/work"),
+        ("oci:.", "oci:/here"),
         ("GHCR.io:443/acme/model", "ghcr.io/acme/model"),
         ("docker.io/nginx", "docker.io/library/nginx"),
         ("**", "**"),

@@ -1,0 +1,1 @@
+"""Entries in formats that other tools read."""

@@ -1,0 +1,1 @@
+"""One HTML page over a period of the log."""
