@@ -162,7 +162,7 @@ def _stated(envelope: Envelope, about: Manifest | Index) -> Subject:
     named = [subject for subject in said.subjects if subject.digests.get(about.digest.algorithm) == about.digest.hex]
     if not named:
         others = (f"{name}:{text}" for subject in said.subjects for name, text in subject.digests.items())
-        raise TrustError("SM2007", got=f"a signature of {', '.join(others)}", want=f"one of {about.digest}")
+        raise TrustError("SM2007", got=f"a signature of {', '.join(others)}", want=str(about.digest))
     if len(named) > 1:
         raise TrustError("SM2010", got=f"{about.digest} {len(named)} times", want="each subject once")
     return named[0]
