@@ -34,7 +34,7 @@ def main() -> None:
         interleave(rows, options.rounds, place.environment, place.folder)
         python = f"{platform.python_implementation()} {platform.python_version()}"
         print(f"{python}, Linux {platform.release()}, {os.cpu_count()} cores")
-        print("| what, whole process | target | median | range | | n | nearest peer, in the same rounds")
+        print("| what, whole process | target | median | range | processor | | n | nearest peer, in the same rounds")
         for row in rows:
             print(line(row))
 
@@ -44,21 +44,23 @@ def backend() -> list[str]:
     return [] if os.geteuid() == 0 and "erofs" in Path("/proc/filesystems").read_text() else ["--backend", "copy"]
 
 
-def peer(name: str) -> bool:
-    """Tell whether a peer is built."""
-    return (ROOT / ".peers/bin" / name).exists()
+def peer(name: str) -> str | None:
+    """Find a peer that is built."""
+    path = ROOT / ".peers/bin" / name
+    return str(path) if path.exists() else None
 
 
 def start_up(place: Place) -> Iterator[Row]:
     """Commands that decide nothing."""
     version = Row("secmount --version", "ms", 20, [place.program, "--version"])
     listing = Row("secmount ls", "ms", 100, place.command("ls"))
-    if peer("oras"):
-        version.peer, version.peer_command = "oras version", ["oras", "version"]
+    if oras := peer("oras"):
+        version.peer, version.peer_command = "oras version", [oras, "version"]
         listing.peer, listing.peer_command = (
             "oras repo tags",
-            ["oras", "repo", "tags", "--oci-layout", f"{place.folder}/store"],
+            [oras, "repo", "tags", "--oci-layout", f"{place.folder}/store"],
         )
+    yield Row("python -c pass (the floor)", "ms", None, [str(place.folder / "venv/bin/python"), "-c", "pass"])
     yield version
     yield listing
 
@@ -74,16 +76,16 @@ def mounting(place: Place) -> Iterator[Row]:
     place.run("unmount", target)
     shown = " ".join(["secmount mount, held", *way])
     mount = Row(shown, "ms", 250, place.command("mount", reference, target, *way), lambda: place.run("unmount", target))
-    if peer("oras"):
+    if oras := peer("oras"):
         mount.peer = "oras pull (copies, verifies no signature)"
-        mount.peer_command = ["oras", "pull", "--oci-layout", reference.removeprefix("oci:"), "-o", str(pulled)]
+        mount.peer_command = [oras, "pull", "--oci-layout", reference.removeprefix("oci:"), "-o", str(pulled)]
         mount.peer_after = lambda: shutil.rmtree(pulled)
     yield mount
     decide = Row("secmount verify: first decision, compiled module kept", "ms", 300, place.command("verify", reference))
-    if peer("opa"):
+    if opa := peer("opa"):
         rego = str(ROOT / "policies/decision.rego")
         question = ["--data", rego, "--format", "raw", "data.secmount.decision"]
-        decide.peer, decide.peer_command = "opa eval (no input: start and compile only)", ["opa", "eval", *question]
+        decide.peer, decide.peer_command = "opa eval (no input: start and compile only)", [opa, "eval", *question]
     yield decide
     state = place.folder / "state"
     yield Row(
@@ -116,9 +118,9 @@ def large(place: Place, mib: int) -> Iterator[Row]:
     row = Row(
         f"secmount mount of a {mib} MiB layer, not held", "MiB", 150, place.command("mount", *words), forget, rounds=1
     )
-    if peer("oras"):
+    if oras := peer("oras"):
         row.peer = "oras pull"
-        row.peer_command = ["oras", "pull", "--oci-layout", reference.removeprefix("oci:"), "-o", str(pulled)]
+        row.peer_command = [oras, "pull", "--oci-layout", reference.removeprefix("oci:"), "-o", str(pulled)]
         row.peer_after = lambda: shutil.rmtree(pulled)
     yield row
 

@@ -15,9 +15,10 @@ Step = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One process: milliseconds of wall time, MiB of peak resident memory."""
+    """One process: milliseconds of wall time and of processor time, MiB of peak resident memory."""
 
     wall: float
+    processor: float
     peak: float
 
 
@@ -45,27 +46,27 @@ def process(command: Sequence[str], environment: dict[str, str], folder: Path) -
     with log.open("wb") as out:
         actions = [(os.POSIX_SPAWN_DUP2, out.fileno(), 1), (os.POSIX_SPAWN_DUP2, out.fileno(), 2)]
         began = time.perf_counter()
-        pid = os.posix_spawnp(command[0], list(command), environment, file_actions=actions)
+        pid = os.posix_spawn(command[0], list(command), environment, file_actions=actions)
         _, status, usage = os.wait4(pid, 0)
         wall = (time.perf_counter() - began) * 1000
     if status:
         tail = log.read_text(errors="replace")
         raise SystemExit(f"bench: {' '.join(command)} left with {os.waitstatus_to_exitcode(status)}\n{tail}")
-    return Sample(wall, usage.ru_maxrss / 1024)
+    return Sample(wall, (usage.ru_utime + usage.ru_stime) * 1000, usage.ru_maxrss / 1024)
 
 
 def interleave(rows: Sequence[Row], rounds: int, environment: dict[str, str], folder: Path) -> None:
     """Measure every row and its peer once a round, so that a slow minute of the machine touches all of them alike."""
     for number in range(rounds + 1):  # the first warms caches and is thrown away
         for row in rows:
-            if number > (row.rounds or rounds):
+            if row.rounds and not 1 <= number <= row.rounds:
                 continue
             row.before()
             mine = process(row.command, environment, folder)
             row.after()
             other = process(row.peer_command, environment, folder) if row.peer_command else None
             row.peer_after()
-            if number or row.rounds == 1:
+            if number:
                 row.samples.append(mine)
                 if other:
                     row.peer_samples.append(other)
@@ -77,15 +78,16 @@ def figures(row: Row, samples: Sequence[Sample]) -> list[float]:
 
 
 def line(row: Row) -> str:
-    """Write a row of the table: name, target, median, range, verdict, peer and its median."""
+    """Write a row of the table: name, target, median, range, processor time, verdict, peer and its median."""
     mine = figures(row, row.samples)
     median = statistics.median(mine)
     target = f"≤ {row.target:.0f}" if row.target is not None else "-"
     verdict = "-" if row.target is None else "ok" if median <= row.target else "OVER"
+    processor = statistics.median(sample.processor for sample in row.samples)
     other = (
         f"{row.peer}: {statistics.median(figures(row, row.peer_samples)):.0f}" if row.peer_samples else row.peer or "-"
     )
     return (
         f"| {row.name:<58} | {target:>6} {row.unit:<3} | {median:7.1f} | {mine[0]:7.1f} – {mine[-1]:7.1f} "
-        f"| {verdict:<4} | {len(mine):>2} | {other}"
+        f"| {processor:7.1f} ms | {verdict:<4} | {len(mine):>2} | {other}"
     )

@@ -28,8 +28,7 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         """What every measured process sees: nothing of the caller's but the path."""
-        peers = str(ROOT / ".peers/bin")
-        return {"PATH": f"{peers}:{os.environ['PATH']}", "HOME": str(self.folder / "home"), "LANG": "C.UTF-8"}
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder / "home"), "LANG": "C.UTF-8"}
 
     def command(self, verb: str, *words: str) -> list[str]:
         return [self.program, *verb.split(), *words, "--config", str(self.folder / "config.toml")]
@@ -54,7 +53,7 @@ def make(folder: Path) -> Place:
     place = Place(folder)
     for name in ("home", "store", "layouts"):
         (folder / name).mkdir(parents=True)
-    _quiet(sys.executable, "-m", "hatchling", "build", "-t", "wheel", str(folder / "dist"), cwd=ROOT)
+    _quiet(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist"), cwd=ROOT)
     _quiet(sys.executable, "-m", "venv", str(folder / "venv"))
     pip = [str(folder / "venv/bin/python"), "-m", "pip", "--disable-pip-version-check", "-q", "install"]
     _quiet(*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "requirements.lock"))
