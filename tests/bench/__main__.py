@@ -81,19 +81,23 @@ def mounting(place: Place) -> Iterator[Row]:
         mount.peer_command = [oras, "pull", "--oci-layout", reference.removeprefix("oci:"), "-o", str(pulled)]
         mount.peer_after = lambda: shutil.rmtree(pulled)
     yield mount
-    decide = Row("secmount verify: first decision, compiled module kept", "ms", 300, place.command("verify", reference))
+    yield Row("secmount verify, again: the answer is remembered", "ms", None, place.command("verify", reference))
+    state, store = place.folder / "state", place.folder / "store-first"
+    first = place.command("verify", reference, "--store", str(store))
+    decide = Row(
+        "secmount verify, first: the compiled module is kept", "ms", 300, first, after=lambda: shutil.rmtree(store)
+    )
     if opa := peer("opa"):
-        rego = str(ROOT / "policies/decision.rego")
-        question = ["--data", rego, "--format", "raw", "data.secmount.decision"]
+        question = ["--data", str(ROOT / "policies/decision.rego"), "--format", "raw", "data.secmount.decision"]
         decide.peer, decide.peer_command = "opa eval (no input: start and compile only)", [opa, "eval", *question]
     yield decide
-    state = place.folder / "state"
     yield Row(
-        "secmount verify: nothing kept, the module is compiled",
+        "secmount verify, first: the module is compiled",
         "ms",
         None,
-        place.command("verify", reference),
-        before=lambda: shutil.rmtree(state),
+        first,
+        after=lambda: shutil.rmtree(store),
+        before=lambda: shutil.rmtree(state / "modules"),
     )
 
 
