@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from secmount.cli import context
+from secmount.cli.configured import configured
 from secmount.cli.options import common
 from secmount.cli.view import review
 from secmount.cli.view.outcome import Outcome
@@ -78,7 +79,7 @@ def log(
         "user": user,
         "code": code,
     }
-    return review.log(context.configured(settings), settings, since=since, until=until, exact=exact, follow=follow)
+    return review.log(configured(settings), settings, since=since, until=until, exact=exact, follow=follow)
 
 
 @common("audit-show")
@@ -87,7 +88,7 @@ def show(settings: Settings, entry: Id) -> Outcome:
 
     secmount audit show 01a20c29
     """
-    return review.show(context.configured(settings), entry)
+    return review.show(configured(settings), entry)
 
 
 @common("audit-stats")
@@ -96,7 +97,7 @@ def stats(settings: Settings, since: Since = None, until: Until = None) -> Outco
 
     secmount audit stats --since 30d
     """
-    return review.stats(context.configured(settings), since=since, until=until)
+    return review.stats(configured(settings), since=since, until=until)
 
 
 @common("audit-verify")
@@ -115,7 +116,7 @@ def verify(
     """
     if proof is not None:
         return review.verify_proof(proof, key)
-    return review.verify(context.configured(settings), checkpoints=checkpoint or [], full=full, key=key)
+    return review.verify(configured(settings), checkpoints=checkpoint or [], full=full, key=key)
 
 
 @common("audit-prove")
@@ -124,7 +125,7 @@ def prove(settings: Settings, entry: Id, output_file: Output = None) -> Outcome:
 
     secmount audit prove 01a20c29 --output-file decision.tlog-proof
     """
-    return review.prove(context.configured(settings), entry, output_file)
+    return review.prove(configured(settings), entry, output_file)
 
 
 @common("audit-replay")
@@ -159,7 +160,7 @@ def export(
 
     secmount audit export --format opa --since 7d
     """
-    return review.export(context.configured(settings), entry, form=form, key_file=key, since=since)
+    return review.export(configured(settings), entry, form=form, key_file=key, since=since)
 
 
 @common("audit-report")
@@ -173,4 +174,4 @@ def report(
 
     secmount audit report --since 30d --html november.html
     """
-    return review.report(context.configured(settings), since=since, until=until, path=html)
+    return review.report(configured(settings), since=since, until=until, path=html)

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from secmount.app.assembly import Application, assemble
+from secmount.cli.configured import configured
 from secmount.cli.view.settings import Settings
-from secmount.config.file import load
-from secmount.config.value import Config
 from secmount.errors import InputError
 from secmount.oci import reference
 from secmount.oci.descriptor import Platform
@@ -24,12 +23,6 @@ def opened(settings: Settings, *, backend: str | None = None) -> Iterator[Applic
     """Open the application that the options and the configuration describe."""
     with assemble(configured(settings, backend=backend)) as application:
         yield application
-
-
-def configured(settings: Settings, *, backend: str | None = None) -> Config:
-    """Read the configuration, and let the options change it."""
-    flags = {"config": settings.config, "policy": settings.policy, "store": settings.store, "backend": backend}
-    return load(flags, os.environ, uid=os.geteuid())
 
 
 def request(verb: str) -> Request:

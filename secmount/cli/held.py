@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from secmount.cli import context
+from secmount.cli.configured import configured
 from secmount.cli.options import common
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
@@ -26,10 +26,11 @@ def ls(settings: Settings) -> Outcome:
 
     secmount ls -o json
     """
+    from secmount.app.holding import held_store
     from secmount.cli.view import listing
 
-    with context.opened(settings) as application:
-        return listing.overview(application)
+    with held_store(configured(settings)) as store:
+        return listing.overview(store)
 
 
 @common("inspect")
@@ -43,6 +44,7 @@ def inspect(
 
     secmount inspect /mnt/bert
     """
+    from secmount.cli import context
     from secmount.cli.view import inspection
 
     with context.opened(settings) as application:
@@ -63,6 +65,7 @@ def check(
 
     secmount check /mnt/bert
     """
+    from secmount.cli import context
     from secmount.cli.view import checking
 
     with context.opened(settings) as application:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from secmount.cli import context
+from secmount.cli.configured import configured
 from secmount.cli.options import common
 from secmount.cli.view import render
 from secmount.cli.view.outcome import Outcome
@@ -39,7 +39,7 @@ def init(
     """
     from secmount.authoring import init as authoring
 
-    config = context.configured(settings)
+    config = configured(settings)
     made = authoring.init(
         config.policy, key_file=key, match=match, uid=os.geteuid(), cwd=os.getcwd(), exclude=tuple(exclude or ())
     )
@@ -63,7 +63,7 @@ def check(settings: Settings) -> Outcome:
     """
     from secmount.authoring import check as authoring
 
-    config = context.configured(settings)
+    config = configured(settings)
     report = authoring.check(config.policy, uid=os.geteuid())
     revision = report.policy.revision if report.policy else None
     rows = [_finding(finding) for finding in report.findings]

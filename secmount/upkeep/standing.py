@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from secmount.mount import present
-from secmount.mount.backend import Mounted
 from secmount.mount.table import Row
+from secmount.pipeline.known import mounted_of
 from secmount.store.tables.mounts import MountRow
 
 Standing = Literal["mounted", "covered", "moved", "copied", "gone", "unsettled"]
@@ -24,27 +24,12 @@ def standing(row: MountRow, table: Sequence[Row], boot_id: str) -> Standing:
         return "unsettled"
     if row.mount_id is None:
         return "copied"
-    found = present.find(mounted(row), table) if row.boot_id == boot_id else None
+    found = present.find(mounted_of(row), table) if row.boot_id == boot_id else None
     if found is None:
         return "gone"
     if found.target != row.target:
         return "moved"
     return "covered" if _is_covered(found, table) else "mounted"
-
-
-def mounted(row: MountRow) -> Mounted:
-    """Give the backend's view of a mount that the state remembers."""
-    return Mounted(
-        target=row.target,
-        backend=row.backend,
-        options=row.options,
-        enforced=row.enforced,
-        mount_id=row.mount_id,
-        device=row.device,
-        tree_digest=row.tree,
-        source=f"{row.name}@{row.manifest}",
-        created=row.created_target,
-    )
 
 
 def _is_covered(found: Row, table: Sequence[Row]) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secmount.cli.view.outcome import Outcome
 from secmount.errors import SecmountError, catalog
-from secmount.policy.decision import Decision
-from secmount.registry.resolution import Resolution
+
+if TYPE_CHECKING:
+    from secmount.policy.decision import Decision
+    from secmount.registry.resolution import Resolution
 
 FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, null where a failure came before them
     {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from secmount.cli.view import document
 from secmount.cli.view.progress import Progress
 from secmount.cli.view.settings import Settings
-from secmount.oci.descriptor import Descriptor
-from secmount.policy.decision import Decision
-from secmount.registry.resolution import Resolution
+
+if TYPE_CHECKING:
+    from secmount.oci.descriptor import Descriptor
+    from secmount.policy.decision import Decision
+    from secmount.registry.resolution import Resolution
 
 
 class Learning:

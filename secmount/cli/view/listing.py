@@ -1,38 +1,39 @@
-"""What `ls` shows: artifacts by the store's index, mounts by the state, each with whether it is really there."""
+"""What `ls` shows: artifacts by the store's index, mounts by the state, each with how it really stands."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from secmount.app.assembly import Application
 from secmount.cli.view import render
 from secmount.cli.view.outcome import Outcome
+from secmount.local.boot import boot_id
 from secmount.mount import table
 from secmount.oci import instant
 from secmount.store.tables.mounts import MountRow, Mounts
 from secmount.upkeep.artifacts import HeldArtifact, artifacts
+from secmount.upkeep.standing import standing
+
+if TYPE_CHECKING:
+    from secmount.store.cas import Store
+
+_NOT_THERE = frozenset({"gone", "unsettled"})
 
 
-def overview(application: Application) -> Outcome:
+def overview(store: Store | None) -> Outcome:
     """List artifacts and mounts; a row that cannot be read never hides the others."""
-    store = application.parts.store()
-    held = artifacts(store)
-    mounts = Mounts(store.state).all()
-    live = {(row.target, row.id) for row in table.rows()}
-    shown = [_mount(row, live) for row in mounts]
+    held = () if store is None else artifacts(store)
+    rows = () if store is None else Mounts(store.state).all()
+    kernel, boot = (table.rows(), boot_id()) if rows else ((), "")
+    shown = [_mount(row, standing(row, kernel, boot)) for row in rows]
     style = render.Style(colour=False)
-    lines = render.table(
-        [(item.reference, str(item.digest)[7:19], render.size(item.size), item.artifact_type) for item in held],
-        style,
-        ("ARTIFACT", "DIGEST", "SIZE", "TYPE"),
-    )
+    lines = ["nothing is held and nothing is mounted"]
+    if held:
+        cells = [(item.reference, str(item.digest)[7:19], render.size(item.size), item.artifact_type) for item in held]
+        lines = render.table(cells, style, ("ARTIFACT", "DIGEST", "SIZE", "TYPE"))
     if shown:
-        rows = [
-            (r["target"], r["reference"], r["backend"], "yes" if r["live"] else "GONE", r["since"][:19]) for r in shown
-        ]
-        lines += ["", *render.table(rows, style, ("MOUNT", "REFERENCE", "BACKEND", "LIVE", "SINCE"))]
-    if not held and not shown:
-        lines = ["nothing is held and nothing is mounted"]
+        places = [(row["target"], row["reference"], row["backend"], row["standing"], row["since"][:19]) for row in shown]
+        head = ("MOUNT", "REFERENCE", "BACKEND", "STANDS", "SINCE")
+        lines = [*(lines if held else ()), *([""] if held else ()), *render.table(places, style, head)]
     return Outcome("ls", tuple(lines), {"artifacts": [_artifact(item) for item in held], "mounts": shown})
 
 
@@ -46,13 +47,14 @@ def _artifact(item: HeldArtifact) -> dict[str, Any]:
     }
 
 
-def _mount(row: MountRow, live: set[tuple[str, int]]) -> dict[str, Any]:
+def _mount(row: MountRow, stands: str) -> dict[str, Any]:
     return {
         "target": row.target,
         "reference": row.reference,
         "digest": str(row.manifest),
         "backend": row.backend,
-        "live": row.mount_id is None or (row.target, row.mount_id) in live,
+        "live": stands not in _NOT_THERE,
+        "standing": stands,
         "partial": row.partial,
         "since": instant.render(row.since_ms),
         "decision_id": row.decision_id,
