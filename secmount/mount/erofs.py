@@ -61,8 +61,9 @@ class ErofsBackend:
     def mount(self, tree: Tree, target: Target, options: Options, opener: Opener) -> Mounted:
         """Mount `tree` on `target`, read-only.
 
-        Raise `MountError` SM6003 (does not work here), SM6004 (refused), SM6006, SM6007 (not what was asked for), SM6008 (a blob that is no file),
-        SM6009 (no file system for the image), SM6020 to SM6022 (a tree that cannot be mapped).
+        Raise `MountError` SM6003 (does not work here), SM6004 (refused), SM6006, SM6007 (not what was asked for),
+        SM6008 (a blob that is no file), SM6009 (no file system for the image), SM6020 to SM6022 (a tree that cannot be
+        mapped).
         """
         reason = self.probe()  # whoever did not choose() must not mount on a kernel that reads zeros either
         if reason is not None:

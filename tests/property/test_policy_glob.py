@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 
 from hypothesis import given
@@ -62,7 +63,9 @@ def matching(draw: st.DrawFn) -> tuple[str, str]:
             parts += draw(st.lists(st.text(ALPHABET, max_size=3), max_size=2))
         else:
             parts.append("".join(draw(st.text(ALPHABET, max_size=3)) if char == "*" else char for char in part))
-    return pattern, draw(st.sampled_from((str.upper, str.lower, str.casefold, str)))("/".join(parts))
+    spellings: tuple[Callable[[str], str], ...] = (str.upper, str.lower, str.casefold, str)
+    spell = draw(st.sampled_from(spellings))
+    return pattern, spell("/".join(parts))
 
 
 @examples(300)

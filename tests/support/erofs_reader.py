@@ -1,6 +1,6 @@
 """An EROFS reader for tests, written from erofs_fs.h and the kernel's lookup, sharing nothing with the writer.
 
-It is stricter than the kernel: what does not hang together raises `BrokenError`. Data is read from blobs given as bytes.
+It is stricter than the kernel: what does not hang together raises `BrokenError`. Blobs are given as bytes.
 """
 
 from __future__ import annotations

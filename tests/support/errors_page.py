@@ -20,11 +20,12 @@ _FAMILIES = {
 _HEAD = """\
 # Errors
 
-Generated from `secmount/errors/codes/`; `secmount explain CODE` says the same. Exit statuses: 0 done or allowed · 1 a bug ·
-2 usage or configuration · 3 not found · 4 registry refused credentials · 5 registry unreachable · 10 no signature · 12
-signatures, none acceptable · 13 signature material invalid · 20 denied by policy · 21 undecided · 30 content does not match,
-or a hostile archive · 32 mount failed · 40 audit log broken · 50 local storage · 75 busy · 130 interrupted. A denial exits
-by its first failed check: 10, 13, 12, else 20.
+Generated from `secmount/errors/codes/`; `secmount explain CODE` says the same.
+
+Exit statuses: 0 done or allowed · 1 a bug · 2 usage or configuration · 3 not found · 4 registry refused credentials ·
+5 registry unreachable · 10 no signature · 12 signatures, none acceptable · 13 signature material invalid · 20 denied by
+policy · 21 undecided · 30 content does not match, or a hostile archive · 32 mount failed · 40 audit log broken ·
+50 local storage · 75 busy · 130 interrupted. A denial exits by its first failed check: 10, 13, 12, else 20.
 """
 
 

@@ -165,11 +165,39 @@ def test_a_blob_that_is_no_complete_file_is_refused(place: Stage, blob: BytesBlo
 def test_a_mount_that_forbids_less_than_asked_is_taken_away(
     place: Stage, monkeypatch: pytest.MonkeyPatch, missing: Attribute
 ) -> None:
-    real = linux.detached_mount
+    real, attached = linux.detached_mount, list[int]()
     monkeypatch.setattr(linux, "detached_mount", lambda context, attributes: real(context, attributes & ~missing))
-    assert failed(place, sample()).code == "SM6006"
+    with monkeypatch.context() as patch:
+        patch.setattr(linux, "attach", lambda mount, directory: attached.append(mount))
+        assert failed(place, sample()).code == "SM6006"
+    assert attached == []  # it never got its place
     monkeypatch.setattr(inspection, "check_flags", lambda *_: None)  # the table is looked at as well
     assert failed(place, sample()).code == "SM6006"
+
+
+def test_a_mount_of_another_type_never_gets_its_place(place: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linux, "magic", lambda _: 0x01021994)  # tmpfs
+    assert failed(place, sample()).code == "SM6006"
+
+
+def test_a_name_too_many_at_the_root_is_noticed(place: Stage) -> None:
+    more = place.mount(tree(folder({**sample().root.entries, "more": whole(CONTENT)})))
+    place.backend.unmount(more, lazy=False)
+    assert more.image is not None
+    data = place.store.file(more.image).read_bytes()
+    damage(place, lambda _: data)
+    assert failed(place, sample()).code == "SM6007"
+
+
+def test_the_kernels_own_words_are_in_the_error() -> None:
+    context = linux.open_context("tmpfs")
+    try:
+        with pytest.raises(linux.KernelError) as caught:
+            linux.set_string(context, "nonsense", b"x")
+    finally:
+        os.close(context)
+    assert caught.value.call == "fsconfig"
+    assert any("nonsense" in line for line in caught.value.log)
 
 
 def test_a_mount_under_another_name_is_taken_away(place: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +227,9 @@ def test_an_interrupt_leaves_nothing(place: Stage, monkeypatch: pytest.MonkeyPat
     assert descriptors() == before
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a file just opened is left to the collector
 def test_a_real_interrupt_leaves_nothing_or_a_whole_mount(place: Stage) -> None:
     for delay in range(12):
         timer = threading.Timer(delay * 0.0004, os.kill, (os.getpid(), signal.SIGINT))
@@ -337,6 +368,7 @@ def test_a_mount_whose_outcome_was_never_written_is_found_by_name(place: Stage) 
 
 
 def test_unmounting_without_the_right_to_is_an_error(place: Stage) -> None:
+    place.top.chmod(0o711)
     mounted = place.mount(sample())
     os.seteuid(65534)
     try:

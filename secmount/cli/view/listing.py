@@ -31,7 +31,9 @@ def overview(store: Store | None) -> Outcome:
         cells = [(item.reference, str(item.digest)[7:19], render.size(item.size), item.artifact_type) for item in held]
         lines = render.table(cells, style, ("ARTIFACT", "DIGEST", "SIZE", "TYPE"))
     if shown:
-        places = [(row["target"], row["reference"], row["backend"], row["standing"], row["since"][:19]) for row in shown]
+        places = [
+            (row["target"], row["reference"], row["backend"], row["standing"], row["since"][:19]) for row in shown
+        ]
         head = ("MOUNT", "REFERENCE", "BACKEND", "STANDS", "SINCE")
         lines = [*(lines if held else ()), *([""] if held else ()), *render.table(places, style, head)]
     return Outcome("ls", tuple(lines), {"artifacts": [_artifact(item) for item in held], "mounts": shown})

@@ -24,6 +24,7 @@ from tests.support.blobs import BytesBlob, Folder
 from tests.support.trees import MTIME, Pack, file, folder, link, tree, whole
 
 BIG = b"0123456789abcdef" * 70_000 + b"end"
+STAGING = ".secmount-copying"
 OWNER = Options("x", uid=os.geteuid(), gid=os.getegid())
 
 
@@ -162,7 +163,7 @@ def test_nothing_has_its_name_before_everything_is_verified(
     monkeypatch.setattr(Copier, "_finish", spy)
     put(backend, sample(store), tmp_path / "t", store.open)
     assert seen
-    assert all(names == {".secmount-copying"} for names in seen)
+    assert all(names == {STAGING} for names in seen)
 
 
 def test_a_tree_may_hold_the_staging_name(backend: CopyBackend, store: Folder, tmp_path: Path) -> None:
@@ -301,6 +302,32 @@ def test_a_file_system_that_cannot_promise_it_gets_a_copy(
     monkeypatch.setattr(linux, "rename_new", unable)
     put(backend, sample(store), tmp_path / "t", store.open)
     assert (tmp_path / "t" / "big").read_bytes() == BIG
+
+
+def test_a_staging_directory_of_someone_else_is_not_written_to(
+    backend: CopyBackend, store: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever owns the target could put a directory of theirs in the place of ours between mkdir and open."""
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1 if (tmp_path / "t" / STAGING).exists() else os.getuid())
+    with pytest.raises(MountError) as caught:
+        put(backend, sample(store), tmp_path / "t", store.open)
+    assert (caught.value.code, caught.value.got) == ("SM6040", "EPERM (Operation not permitted)")
+
+
+def test_a_file_that_is_there_already_is_not_written_into(store: Folder, tmp_path: Path) -> None:
+    store.add(b"config")
+    (tmp_path / "victim").write_bytes(b"victim")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "f").hardlink_to(tmp_path / "victim")
+    handle = os.open(tmp_path / "s", os.O_RDONLY)
+    copier = Copier(handle, OWNER, store.open)
+    try:
+        with pytest.raises(FileExistsError):
+            copier.directory(folder({"f": whole(b"config")}), handle, "")
+    finally:
+        copier.close()
+        os.close(handle)
+    assert (tmp_path / "victim").read_bytes() == b"victim"
 
 
 def test_two_copies_into_one_directory_do_not_mix(backend: CopyBackend, store: Folder, tmp_path: Path) -> None:

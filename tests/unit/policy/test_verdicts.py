@@ -268,6 +268,20 @@ def test_denied_paths_refuse_the_artifact(tmp_path: Path) -> None:
     assert [pattern.text for pattern in verdict.obligations.forbid_paths] == ["**/.ssh/**"]
 
 
+def test_denied_digests_go_to_the_tree_which_knows_the_files(tmp_path: Path) -> None:
+    verdict = judge(rule(tmp_path / "p", deny=f'digests = ["{digest("x")}"]'), artifact(), evidence(signed("release")))
+    assert isinstance(verdict, Approved)
+    assert verdict.obligations.forbid_digests == {digest("x")}
+
+
+def test_a_layer_that_may_be_an_archive_is_left_to_the_tree(tmp_path: Path) -> None:
+    maybe = layer("b.pkl", media_type="application/vnd.acme.layer.v1.tar")
+    policy = rule(tmp_path / "p", 'exclude = ["*.pkl"]', deny='paths = ["*.pkl"]')
+    verdict = judge(policy, artifact(maybe), evidence(signed("release")))
+    assert isinstance(verdict, Approved)
+    assert verdict.decision.approved == (0,)
+
+
 def test_floors_hold_where_no_signature_is_asked_for(tmp_path: Path) -> None:
     policy = rule(tmp_path / "p", who="unsigned = true", deny=f'digests = ["{digest("manifest")}"]')
     assert codes(judge(policy, artifact(), evidence())) == ("SM3019",)
