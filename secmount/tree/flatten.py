@@ -1,9 +1,9 @@
 """Layers to one tree, purely: no I/O, the same layers always give the same tree. Design 3.6, KEP-4639.
 
 Layers are taken in manifest order. A later layer wins at the same path, and a directory over a directory merges. Within
-one layer a path has one type. In image layers (OCI image-spec v1.1 `layer.md`) whiteouts take away what lower layers
-had, before anything of their own layer is placed, and an entry below a symlink goes where the link leads within the
-tree, as if its root were the file system's; in other layers such an entry is refused.
+one layer a path has one type and one content. In image layers (OCI image-spec v1.1 `layer.md`) whiteouts take away what
+lower layers had, before anything of their own layer is placed, and an entry below a symlink goes where the link leads
+within the tree, as if its root were the file system's; in other layers such an entry is refused.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class _Merge:
         if mine and type(found) is not type(item):
             got = f"{_word(found)} and {_word(item)} in one layer"
             raise ContentError("SM5114", subject=self._at(path), got=got, want="one type at one path")
-        if self._error and not (self._image and not mine):
+        if (mine and not _same(found, item)) or (self._error and not (self._image and not mine)):
             got = "two entries of one layer" if mine else f"entries of layers {since} and {self._position}"
             raise ContentError("SM5115", subject=self._at(path), got=got, want="one entry at one path")
         self._linked.discard((id(parent), name))
@@ -284,6 +284,13 @@ class _Merge:
 
     def _at(self, path: str) -> str:
         return f"layer {self._position}, entry {path!r}"
+
+
+def _same(one: _Item, other: _Item) -> bool:
+    """Whether it is all the same which of two entries of one layer a reader takes: tar the last, crane the first."""
+    if isinstance(one, File) and isinstance(other, File):
+        return one.digest == other.digest and one.executable == other.executable
+    return isinstance(one, Symlink) and isinstance(other, Symlink) and one.target == other.target
 
 
 def _components(target: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,13 +159,14 @@ class Artifact:
     config: bytes = b"{}"
     config_type: str = OCI_EMPTY
     artifact_type: str | None = None
+    media_type: str = OCI_MANIFEST
     annotations: Mapping[str, str] = field(default_factory=dict)
     layers: list[tuple[Json, bytes]] = field(default_factory=list)
 
     def put(
         self, data: bytes, media_type: str, annotations: Mapping[str, str] | None = None, **fields: str
     ) -> Artifact:
-        """Add a layer with exactly these annotations; `fields` are added to its descriptor, or replace what is there."""
+        """Add a layer with exactly these annotations; `fields` add to its descriptor, or replace what is there."""
         row = {**describe(data, media_type, annotations=dict(annotations or {}) or None), **fields}
         self.layers.append((row, data))
         return self
@@ -174,25 +175,32 @@ class Artifact:
         """Add a layer that is one file, named by its title."""
         return self.put(data, media_type, {TITLE: title})
 
-    def image(self, *layers: bytes, diff_ids: Sequence[str] | None = None) -> Artifact:
-        """Make it an image of uncompressed layers."""
+    def image(
+        self,
+        *layers: bytes,
+        diff_ids: Sequence[str] | None = None,
+        media_type: str = IMAGE,
+        config_type: str = OCI_CONFIG,
+        compress: Callable[[bytes], bytes] = bytes,
+    ) -> Artifact:
+        """Make it an image whose layers unpack to `layers`."""
         for data in layers:
-            self.put(data, IMAGE)
+            self.put(compress(data), media_type)
         said = [digest_of(data) for data in layers] if diff_ids is None else list(diff_ids)
         self.config = encode({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": said}})
-        self.config_type = OCI_CONFIG
+        self.config_type = config_type
         return self
 
     def resolution(self) -> Resolution:
         """Give what a reference to it would resolve to."""
-        document: Json = {"schemaVersion": 2, "mediaType": OCI_MANIFEST}
+        document: Json = {"schemaVersion": 2, "mediaType": self.media_type}
         if self.artifact_type is not None:
             document["artifactType"] = self.artifact_type
         document["config"] = describe(self.config, self.config_type)
         document["layers"] = [row for row, _ in self.layers]
         if self.annotations:
             document["annotations"] = dict(self.annotations)
-        parsed = manifest.parse(encode(document), expected=OCI_MANIFEST, subject="test")
+        parsed = manifest.parse(encode(document), expected=self.media_type, subject="test")
         assert isinstance(parsed, Manifest)
         return Resolution(
             parse("ghcr.io/acme/model:v1", cwd="/"), "ghcr.io/acme/model", "asked", parsed, None, None, self.config

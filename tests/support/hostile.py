@@ -134,6 +134,9 @@ ARCHIVES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "symlink and file": ("SM5114", lambda: archive(symlink("a", "b"), entry("a", b"x"))),
     "symlink and directory": ("SM5114", lambda: archive(symlink("a", "b"), folder("a/"))),
     "hard link and symlink": ("SM5114", lambda: archive(entry("b", b"x"), hardlink("a", "b"), symlink("a", "c"))),
+    "one path with two contents": ("SM5115", lambda: archive(entry("a", b"x"), entry("a", b"y"))),
+    "one path with two modes": ("SM5115", lambda: archive(entry("a", b"x"), entry("a", b"x", mode=0o755))),
+    "one symlink with two targets": ("SM5115", lambda: archive(symlink("a", "b"), symlink("a", "c"))),
     # headers
     "wrong checksum": ("SM5108", lambda: archive(header("a", checksum=b"000000\0 "))),
     "wrong checksum like the last one": (

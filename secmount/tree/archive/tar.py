@@ -355,11 +355,9 @@ class _Walker:
             self._notes.append(Note("", f"owner of {self._owned} entries"))
 
     def _number(self, field: bytes, what: str) -> int:
-        """Read an octal or, its first bit set, a base-256 number in two's complement."""
-        if field[0] & 0x80:
-            bits = 8 * len(field) - 1
-            value = int.from_bytes(field, "big") & ((1 << bits) - 1)
-            return value - (1 << bits) if field[0] & 0x40 else value
+        """Read an octal number, or one of GNU tar's in base 256: after 0x80, or in two's complement after 0xff."""
+        if field[0] in {0x80, 0xFF}:
+            return int.from_bytes(field[1:], "big") - (field[0] == 0xFF) * (1 << 8 * (len(field) - 1))
         text = field.rstrip(b"\0 ").lstrip(b" ")
         if not text:
             return 0

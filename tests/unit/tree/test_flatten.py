@@ -111,6 +111,16 @@ def test_the_same_path_twice_in_one_layer() -> None:
     assert shown(result) == {"a": "2"}
     assert result.dropped == (Dropped("a", 0, "replaced by a later entry of its layer"),)
     assert code([file("a"), file("a")], on_conflict="error") == "SM5115"
+    assert shown(flat([link("a", "b"), link("a", "b")])) == {"a": "-> b"}
+
+
+def test_the_same_path_twice_in_one_layer_with_a_difference() -> None:
+    other = file("a")._replace(digest=Digest.of(b"other").hex)
+    assert code([file("a"), other]) == "SM5115"
+    assert code([file("a"), file("a")._replace(executable=True)], image=True) == "SM5115"
+    assert code([link("a", "b"), link("a", "c")]) == "SM5115"
+    assert code([other, file("b"), hard("a", "b")]) == "SM5115"
+    assert shown(flat([file("a")], [other])) == {"a": "0"}
 
 
 def test_conflicts_are_errors_where_asked() -> None:
