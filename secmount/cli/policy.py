@@ -12,6 +12,7 @@ from secmount.cli.options import common
 from secmount.cli.view import render
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
+from secmount.errors import catalog
 
 
 def register(application: typer.Typer) -> None:
@@ -69,7 +70,10 @@ def check(settings: Settings) -> Outcome:
     rows = [_finding(finding) for finding in report.findings]
     errors = sum(row["severity"] == "error" for row in rows)
     lines = [_line(row) for row in rows]
-    lines.append(f"{errors} errors, {len(rows) - errors} warnings" + (f", revision {revision}" if revision else ""))
+    lines.append(
+        f"{_count(errors, 'error')}, {_count(len(rows) - errors, 'warning')}"
+        + (f", revision {revision}" if revision else "")
+    )
     return Outcome("policy-check", tuple(lines), {"findings": rows, "revision": revision}, exit=2 if errors else 0)
 
 
@@ -77,6 +81,7 @@ def _finding(finding: Any) -> dict[str, Any]:
     return {
         "severity": finding.severity,
         "code": finding.code,
+        "subject": finding.subject,
         "file": finding.place.file,
         "line": finding.place.line,
         "got": finding.got,
@@ -86,5 +91,13 @@ def _finding(finding: Any) -> dict[str, Any]:
 
 def _line(row: dict[str, Any]) -> str:
     place = render.escape(row["file"]) + ("" if row["line"] is None else f":{row['line']}")
-    want = f" (want {render.escape(row['want'])})" if row["want"] else ""
-    return f"{row['severity']}[{row['code']}] {place}: {render.escape(row['got'])}{want}"
+    entry = catalog.entry(row["code"])
+    said = [entry.title if entry else "", render.escape(row["subject"]) if row["subject"] else ""]
+    facts = [f"{word} {render.escape(row[word])}" for word in ("got", "want") if row[word] is not None]
+    return f"{row['severity']}[{row['code']}] {place}: {': '.join(filter(None, said))}" + (
+        f" ({', '.join(facts)})" if facts else ""
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
