@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 FILE_LIMIT = 400  # lines
 FUNCTION_LIMIT = 50  # lines, docstring included
 FOLDER_LIMIT = 15  # modules, __init__ not counted
+FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 SOURCES = sorted(path for path in (ROOT / "secmount").rglob("*.py"))
 TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py"))
 
@@ -19,45 +21,47 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name)
-def test_no_file_is_long(path: Path) -> None:
-    lines = path.read_text("utf-8").count("\n")
-    assert lines <= FILE_LIMIT, f"{name(path)} has {lines} lines: split it by reason, not by length"
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name)
-def test_no_function_is_long(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert lines <= FUNCTION_LIMIT, f"{name(path)}:{node.lineno}: {node.name} has {lines} lines"
+def nodes(paths: list[Path]) -> Iterator[tuple[str, ast.AST]]:
+    """Give every node with `file:line`."""
+    for path in paths:
+        for node in ast.walk(parsed(path)):
+            yield f"{name(path)}:{getattr(node, 'lineno', 0)}", node
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES}), ids=name)
-def test_no_folder_is_crowded(folder: Path) -> None:
-    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
-    assert len(modules) <= FOLDER_LIMIT
+def test_no_file_is_long() -> None:
+    """Split by reason, not by length."""
+    lines = {name(path): path.read_text("utf-8").count("\n") for path in SOURCES + TESTS}
+    assert {path: count for path, count in lines.items() if count > FILE_LIMIT} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_a_module_has_a_name_of_the_field(path: Path) -> None:
-    assert path.stem not in {"base", "common", "core", "helper", "helpers", "manager", "misc", "tools", "util", "utils"}
+def test_no_function_is_long() -> None:
+    functions = [(at, node) for at, node in nodes(SOURCES + TESTS) if isinstance(node, FUNCTION)]
+    lines = {(at, node.name): (node.end_lineno or node.lineno) - node.lineno + 1 for at, node in functions}
+    assert {at: count for at, count in lines.items() if count > FUNCTION_LIMIT} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_a_package_file_only_says_what_the_package_is(path: Path) -> None:
-    if path.name == "__init__.py" and path.parent.name not in {"secmount", "errors"}:
-        body = ast.parse(path.read_text("utf-8")).body
-        assert len(body) == 1
-        assert isinstance(body[0], ast.Expr)
+def test_no_folder_is_crowded() -> None:
+    modules = Counter(name(path.parent) for path in SOURCES if path.name != "__init__.py")
+    assert {folder: count for folder, count in modules.items() if count > FOLDER_LIMIT} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_no_check_rests_on_an_assert(path: Path) -> None:
+def test_a_module_has_a_name_of_the_field() -> None:
+    vague = {"base", "common", "core", "helper", "helpers", "manager", "misc", "tools", "util", "utils"}
+    assert [name(path) for path in SOURCES if path.stem in vague] == []
+
+
+def test_a_package_file_only_says_what_the_package_is() -> None:
+    files = [path for path in SOURCES if path.name == "__init__.py" and path.parent.name not in {"secmount", "errors"}]
+    assert [name(path) for path in files if [type(node) for node in parsed(path).body] != [ast.Expr]] == []
+
+
+def test_no_check_rests_on_an_assert() -> None:
     """`python -O` drops asserts: one may narrow a type, it may not call anything."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Assert):
-            calls = [call for call in ast.walk(node.test) if isinstance(call, ast.Call)]
-            assert all(isinstance(c.func, ast.Name) and c.func.id == "isinstance" for c in calls), (
-                f"{path}:{node.lineno}"
-            )
+    asserts = [(at, node.test) for at, node in nodes(SOURCES) if isinstance(node, ast.Assert)]
+    calls = [(at, call.func) for at, test in asserts for call in ast.walk(test) if isinstance(call, ast.Call)]
+    assert [at for at, function in calls if not (isinstance(function, ast.Name) and function.id == "isinstance")] == []
