@@ -17,7 +17,7 @@ from secmount.oci.layer import Compression
 from secmount.tree.limits import RATIO_FREE
 
 CHUNK = 1 << 20  # bytes of a piece that comes out
-_WINDOW_LOG = 27  # 128 MiB of memory for a zstd window; the zstd command's own limit without --long
+WINDOW_LOG = 27  # 128 MiB of memory for a zstd window; the zstd command's own limit without --long
 _LEAST_STEP, _MOST_STEP = 1 << 10, 1 << 18  # bytes fed at once; what a member leaves over is copied
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -107,7 +107,7 @@ def _zstd() -> tuple[Callable[[], _Zstd], type[Exception]]:
         from compression import zstd
     else:
         from backports import zstd
-    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
     return (lambda: _Zstd(zstd.ZstdDecompressor(options=options))), zstd.ZstdError
 
 
