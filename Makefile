@@ -14,7 +14,7 @@ lint: .venv/.dev; $(RUN) ruff check && $(RUN) ruff format --check && $(RUN) mypy
 system: .venv/.dev; $(RUN) pytest -q tests/system
 interop: .venv/.dev; $(RUN) pytest -q -p no:randomly tests/interop
 bench: .venv/.dev; $(RUN) tests.bench --rounds $(ROUNDS)
-soak: .venv/.dev; SECMOUNT_TEST_EXAMPLES=$(EXAMPLES) $(RUN) pytest -q -n 2 -p no:randomly --timeout=3600 --hypothesis-seed=$(SEED) tests/property
+soak: .venv/.dev; SECMOUNT_TEST_EXAMPLES=$(EXAMPLES) $(RUN) pytest -q -n 2 -p no:randomly --timeout=3600 --hypothesis-seed=$(SEED) tests/property tests/soak
 peers: ; tests/interop/peers/build
 policies: ; tests/interop/peers/build opa && policies/build
 dist: .venv/.runtime; $(RUN) hatchling build -c -t wheel -t sdist
