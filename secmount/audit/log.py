@@ -6,6 +6,7 @@ away must not depend on the log: `append_essential` falls back to the reserve an
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,8 @@ from secmount.oci import canonical
 from secmount.oci.instant import Clock
 
 SALT = "mask.salt"
+REFUSED = frozenset({"denied", "undecided"})  # verdicts that anyone can cause, as often as they like
+JOIN_LOOK = 4096  # entries back that are searched for what waits in the reserve
 _NO_SPACE, _BUSY = "SM7001", "SM7006"
 
 
@@ -71,7 +74,6 @@ class AuditLog:
             random=random,
             host=host or os.uname().nodename,
             key=key,
-            prologue=self._prologue,
             anchored=self._anchored,
             remembered=self._anchors.remembered,
         )
@@ -98,19 +100,32 @@ class AuditLog:
         """What went wrong outside the folder (state, journal, witnesses) without stopping an append."""
         return tuple(self._anchors.failures)
 
-    def append(self, record: Mapping[str, Any]) -> Entry:
+    def append(
+        self,
+        record: Mapping[str, Any],
+        *,
+        document: bytes | None = None,
+        kept: Mapping[str, bytes] | None = None,
+    ) -> Entry:
         """Append `record`, durable before this returns.
 
-        A denial like many before it is only counted (`repeated`). Raise `StorageError` SM7101 (cannot be written, exit
-        50), SM7102 (no space), SM7114 (busy), SM7103 to SM7108 (the log or its key is not what it was, exit 40).
+        A denial like many before it is only counted (`repeated`). `document` is the decision's input and `kept` what
+        else the record names as parts: they are put beside the log, and named, only if the record stands there.
+        Raise `StorageError` SM7101 (cannot be written, exit 50), SM7102 (no space), SM7114 (busy), SM7103 to SM7108
+        (the log or its key is not what it was, exit 40).
         """
         with self._reported():
             beside = self._beside()
-            if record["kind"] == "decision" and record["verdict"] == "denied":
-                return self._append_denial(beside, record)
+            masked = self._masked(record)
+
+            def whole() -> Mapping[str, Any]:
+                return self._with_parts(masked, document, kept or {})
+
+            if record["kind"] == "decision" and record["verdict"] in REFUSED:
+                return self._append_denial(beside, masked, whole)
             if not Repeats(beside.folder).idle(self._clock()):
                 self._append_counted(beside.folder)
-            return self._append(beside, record)
+            return self._append(beside, whole())
 
     def append_essential(self, record: Mapping[str, Any]) -> Entry:
         """Append the record of a taking away; where the log does not take it, the reserve does. Never raises for that.
@@ -120,7 +135,7 @@ class AuditLog:
         try:
             return self.append(record)
         except StorageError:
-            raw = shrink.bare(record)
+            raw = shrink.bare(self._masked(record, essential=True))
         try:
             return Entry(None, raw, kept=self._beside().reserve.put(raw))
         except (StorageError, OSError):
@@ -131,17 +146,16 @@ class AuditLog:
         with self._reported():
             return parts.put(self._beside().folder, data)
 
-    def put_input(self, document: Mapping[str, Any]) -> str:
-        """Keep a decision's input, masked as configured, and give the digest of its RFC 8785 bytes for `input_sha256`.
+    def put_input(self, document: bytes) -> str:
+        """Keep a decision's input, RFC 8785 bytes, masked as configured; give the digest of what is kept.
 
         A masked input says so under `masked`: it cannot be decided again.
         """
         places = [steps[1:] for steps in self._masks if steps[0] == "input"]
-        value: Mapping[str, Any] = document
         if places:
-            value, done = mask.apply(document, places, self._salt())
-            value = {**value, "masked": done} if done else value
-        return self.put_part(canonical.encode(value))
+            value, done = mask.apply(json.loads(document), places, self._salt())
+            document = canonical.encode({**value, "masked": done}) if done else document
+        return self.put_part(document)
 
     def unfinished(self) -> tuple[Entry, ...]:
         """Give the intents whose process died before it recorded an outcome, oldest first.
@@ -185,29 +199,34 @@ class AuditLog:
             os.close(dirfd)
 
     def _append(self, beside: _Beside, record: Mapping[str, Any]) -> Entry:
-        raw = self._encoded(beside.folder, record)
+        raw = shrink.encode(record, lambda data: parts.put(beside.folder, data))
         stem, _, end = record["kind"].rpartition(".")
         key = f"{stem} {record['decision_id']}"
+        joining: list[bytes] = []
         before = (lambda index: beside.intents.begin(key, index)) if end == "intent" else None
         try:
-            index = self._writer.append([raw], before=before)
+            index = self._writer.append([raw], prologue=lambda *facts: self._prologue(joining, *facts), before=before)
         except BaseException:
             if end == "intent":
                 beside.intents.end(key)
             raise
         if end in {"done", "failed"}:
             beside.intents.end(key)
+        if joining:
+            beside.reserve.remove(set(joining))
         self._witness()
         return Entry(index, raw)
 
-    def _append_denial(self, beside: _Beside, record: Mapping[str, Any]) -> Entry:
+    def _append_denial(
+        self, beside: _Beside, record: Mapping[str, Any], whole: Callable[[], Mapping[str, Any]]
+    ) -> Entry:
         with self._counting(beside.folder) as repeats:
             now = self._clock()
             for row in repeats.due(now):
                 self._append(beside, row)
             alone = repeats.note(record, now)
             repeats.save()
-        return self._append(beside, record) if alone else Entry(None, canonical.encode(record), repeated=True)
+        return self._append(beside, whole()) if alone else Entry(None, canonical.encode(record), repeated=True)
 
     def _append_counted(self, folder: Folder) -> None:
         with self._counting(folder) as repeats:
@@ -227,13 +246,33 @@ class AuditLog:
         finally:
             lock.close()
 
-    def _encoded(self, folder: Folder, record: Mapping[str, Any]) -> bytes:
+    def _masked(self, record: Mapping[str, Any], *, essential: bool = False) -> Mapping[str, Any]:
+        """Mask as configured. An `essential` record is masked even if the salt cannot be had: by a salt of its own."""
         places = [steps for steps in self._masks if steps[0] != "input"]
-        masked = mask.apply(record, places, self._salt())[0] if places else record
-        return shrink.encode(masked, lambda data: parts.put(folder, data))
+        if not places:
+            return record
+        try:
+            salt = self._salt()
+        except (StorageError, OSError):
+            if not essential:
+                raise
+            salt = self._random(32)
+        masked: Mapping[str, Any] = mask.apply(record, places, salt)[0]
+        return masked
 
-    def _prologue(self, size: int, repairs: Sequence[str]) -> list[bytes]:
-        """Give what goes before the record at hand: what was repaired, and what waited in the reserve."""
+    def _with_parts(
+        self, record: Mapping[str, Any], document: bytes | None, kept: Mapping[str, bytes]
+    ) -> Mapping[str, Any]:
+        named = {name: self.put_part(data) for name, data in kept.items()}
+        whole = {**record, "parts": {**record["parts"], **named}} if named else record
+        return whole if document is None else {**whole, "input_sha256": self.put_input(document)}
+
+    def _prologue(self, joining: list[bytes], size: int, repairs: Sequence[str]) -> list[bytes]:
+        """Give what goes before the record at hand: what was repaired, and what waited in the reserve.
+
+        What waits may stand in the log already, put there by an append that did not live to empty the reserve.
+        `joining` is told all that can be taken out of the reserve once the record stands.
+        """
         beside = self._beside()
         now = self._clock()
         rows = []
@@ -241,14 +280,16 @@ class AuditLog:
             kind = "log.created" if repair == "created" else "log.repaired"
             details = None if repair == "created" else {"what": repair, "entries": size}
             rows.append(canonical.encode(build(kind, now_ms=now, details=details)))
-        return [*rows, *beside.reserve.waiting()]
+        waiting = beside.reserve.waiting()
+        if waiting:
+            known = {raw for _, raw in beside.folder.entries(max(0, size - JOIN_LOOK), size)}
+            joining.extend(waiting)
+            rows += [raw for raw in waiting if raw not in known]
+        return rows
 
     def _anchored(self, checkpoint: Checkpoint) -> None:
         self._anchors.tell(checkpoint)
         self._witnessed = checkpoint
-        beside = self._beside()
-        if beside.reserve.waiting():
-            beside.reserve.clear()
 
     def _witness(self) -> None:
         checkpoint, self._witnessed = self._witnessed, None

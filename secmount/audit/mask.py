@@ -14,7 +14,9 @@ from secmount.oci import canonical
 
 INPUT = "/input"  # pointers below it are about the decision's input, all others about the record
 PREFIX = "masked:sha256:"
-KEPT = frozenset({"schema", "kind", "time", "decision_id", "verdict"})  # a record without these could not be reviewed
+KEPT = frozenset(
+    {"schema", "kind", "time", "decision_id", "verdict", "deny", "parts", "input_sha256", "repeated"}
+)  # a record without these could not be reviewed
 
 
 def pointers(texts: Iterable[str]) -> tuple[tuple[str, ...], ...]:

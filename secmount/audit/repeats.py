@@ -20,6 +20,7 @@ WINDOW: Final = 10 * 60_000  # ms that identical denials are counted together
 FULL: Final = 3  # identical denials of a window that stand in the log in full
 BUDGET: Final = 100  # entries of denials per requester in BUDGET_WINDOW
 BUDGET_WINDOW: Final = 3_600_000  # ms
+REQUESTERS: Final = 1_024  # with a budget of their own; those beyond it share one
 TRACKED: Final = 256  # different denials counted at a time; more are counted per requester
 IDS: Final = 32  # decision ids that a counted entry names
 NAME: Final = "repeats.json"
@@ -79,6 +80,8 @@ class Repeats:
     def note(self, record: Mapping[str, Any], now_ms: int) -> bool:
         """Take a denial; say whether it is to stand in the log by itself. Otherwise it has been counted."""
         requester = _requester(record)
+        if requester not in self._state["budgets"] and len(self._state["budgets"]) >= REQUESTERS:
+            requester = "others"
         budget = self._state["budgets"].setdefault(requester, {"start": now_ms, "entries": 0})
         key = _fingerprint(record)
         row = self._state["counted"].get(key)
@@ -143,12 +146,17 @@ def _summed(row: Mapping[str, Any], now_ms: int) -> dict[str, Any] | None:
 
 def _requester(record: Mapping[str, Any]) -> str:
     request = record["request"] or {}
+    if not isinstance(request, Mapping):  # masked
+        return _digest(request)
     return _digest([request.get(key) for key in ("face", "user", "namespace", "service_account")])
 
 
 def _fingerprint(record: Mapping[str, Any]) -> str:
-    request = {key: value for key, value in (record["request"] or {}).items() if key != "pod"}
-    error = (record["error"] or {}).get("code")
+    request, error = record["request"], record["error"]
+    if isinstance(request, Mapping):
+        request = {key: value for key, value in request.items() if key != "pod"}
+    if isinstance(error, Mapping):
+        error = error.get("code")
     return _digest([record["subject"], record["reference"], request, record["deny"], record["policy_revision"], error])
 
 

@@ -7,6 +7,7 @@ says so.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 from secmount.audit.tlog import tiles
 from secmount.audit.tlog.folder import Folder
@@ -63,11 +64,18 @@ class Reserve:
         finally:
             os.close(handle)
 
-    def clear(self) -> None:
-        """Write zeros over what joined the log."""
-        handle = os.open(_NAME, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder.dirfd)
+    def remove(self, joined: Collection[bytes]) -> None:
+        """Take away what stands in the log now; what came in meanwhile stays."""
+        lock = Lock("lock.reserve")
+        lock.open(self._folder.dirfd)
         try:
-            os.pwrite(handle, bytes(SIZE), 0)
-            os.fdatasync(handle)
+            with lock:
+                left = b"".join(tiles.frame(raw) for raw in self.waiting() if raw not in joined)
+                handle = os.open(_NAME, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._folder.dirfd)
+                try:
+                    os.pwrite(handle, left.ljust(SIZE, b"\0"), 0)
+                    os.fdatasync(handle)
+                finally:
+                    os.close(handle)
         finally:
-            os.close(handle)
+            lock.close()

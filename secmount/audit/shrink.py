@@ -14,6 +14,7 @@ from secmount.oci import canonical
 
 INLINE: Final = 16 << 10  # bytes up to which an entry keeps its long fields; a bundle of 256 stays readable at once
 ROWS: Final = 16  # rows of `withheld` that stay
+_FACTS: Final = frozenset({"schema", "kind", "time", "decision_id", "subject", "reference", "target", "tree_digest"})
 
 
 def encode(record: Mapping[str, Any], put: Callable[[bytes], str]) -> bytes:
@@ -24,7 +25,7 @@ def encode(record: Mapping[str, Any], put: Callable[[bytes], str]) -> bytes:
     value = dict(record)
     if value["details"] is not None and len(canonical.encode(value["details"])) > INLINE // 4:
         value = _moved(value, "details", None, put)
-    if value["withheld"] and len(value["withheld"]) > ROWS:
+    if isinstance(value["withheld"], list) and len(value["withheld"]) > ROWS:
         value = _moved(value, "withheld", value["withheld"][:ROWS], put)
     raw = canonical.encode(value)
     if len(raw) > ENTRY_LIMIT:
@@ -35,7 +36,10 @@ def encode(record: Mapping[str, Any], put: Callable[[bytes], str]) -> bytes:
 def bare(record: Mapping[str, Any]) -> bytes:
     """Give an entry's bytes without any part, for the reserve."""
     value = {**record, "details": None, "withheld": None} if len(canonical.encode(record)) > INLINE else record
-    return canonical.encode(value)[:ENTRY_LIMIT]
+    raw = canonical.encode(value)
+    if len(raw) > ENTRY_LIMIT:
+        raw = canonical.encode({name: item if name in _FACTS else None for name, item in value.items()})
+    return raw
 
 
 def _moved(value: dict[str, Any], name: str, rest: Any, put: Callable[[bytes], str]) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
         err.decision_id = decision_id
         parts.log.append(records.undecided(parts, wanted, decision_id, policy, err))
         raise
-    parts.log.append(records.decided(parts, wanted, admission))
+    kept = {"manifest": admission.resolution.manifest.raw}
+    parts.log.append(records.decided(parts, wanted, admission), document=admission.input, kept=kept)
     observer.decided(admission.decision)
     return admission
 

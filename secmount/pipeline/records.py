@@ -25,7 +25,7 @@ def asked(request: Request) -> dict[str, Any]:
 
 
 def decided(parts: Parts, wanted: Wanted, admission: Admission) -> dict[str, Any]:
-    """Record a decision; its input and manifest are kept beside the log."""
+    """Record a decision; the log keeps its input and manifest beside it."""
     decision, resolution = admission.decision, admission.resolution
     return record.record(
         "decision",
@@ -41,8 +41,6 @@ def decided(parts: Parts, wanted: Wanted, admission: Admission) -> dict[str, Any
         policy_revision=decision.policy_revision,
         engine=parts.engine_name,
         memo=decision.memo,
-        input_sha256=parts.log.put_part(admission.input),
-        parts={"manifest": parts.log.put_part(resolution.manifest.raw)},
         details=record.decision_details(
             name=resolution.name,
             rule=decision.rule,

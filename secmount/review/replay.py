@@ -105,6 +105,8 @@ def recorded_policy(reader: Reader, revision: str) -> RecordedPolicy:
     """Find the policy of `revision` among the policies that were loaded; raise `StorageError` SM7112 or SM7109."""
     for entry in log(reader, Filter(kind="policy.loaded", revision=revision)):
         details = entry.record.get("details")
+        if details is None and isinstance(parts := entry.record.get("parts"), Mapping) and "details" in parts:
+            details = exact.read(reader.folder.part(parts["details"]), limit=INPUT_LIMIT, subject=parts["details"])
         files = details.get("files") if isinstance(details, Mapping) else None
         if isinstance(files, Mapping):
             return RecordedPolicy(revision, {path: reader.folder.part(str(digest)) for path, digest in files.items()})

@@ -103,6 +103,9 @@ def _bundle(reader: Reader, number: int, found: Scan, index: Index | None, seen:
     if len(entries) < width:
         got = f"{len(entries)} whole entries"
         found.note(Problem("SM7106", f"{reader.directory}/{tiles.bundle_path(number)}", got, f"{width} entries"))
+    elif width == tiles.WIDTH and len(data) != sum(2 + len(raw) for raw in entries):
+        want = f"{width} entries and nothing behind them"
+        found.note(Problem("SM7106", f"{reader.directory}/{tiles.bundle_path(number)}", f"{len(data)} bytes", want))
     elif tile != joined:
         at = next(at for at in range(width) if tile[at * 32 : at * 32 + 32] != leaves[at])
         found.differing.append((number, first + at))

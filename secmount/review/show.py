@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from secmount.review.row import decisions
 from secmount.review.row import reader as entry_reader
 
 PART_LIMIT = 64 << 20  # bytes
+_INDEX = re.compile(r"0|[1-9][0-9]{0,11}", re.ASCII)  # a decision id (UUIDv7) begins with 0 until the year 2527
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def find(reader: Reader, text: str) -> tuple[Entry, ...]:
 
     Raise `StorageError` SM7112 if there is none, or several.
     """
-    if text.isdecimal() and len(text) < 12:
+    if _INDEX.fullmatch(text):
         return (reader.entry(int(text)),)
     if reader.size <= SMALL:
         return _search(reader, text)

@@ -18,6 +18,7 @@ from secmount.local import files, owned
 
 JOURNAL = "/run/systemd/journal/socket"  # systemd.journal native protocol
 SECTOR = 512  # bytes; a checkpoint of ours has about 220
+FAILURES = 16  # different ones that are kept
 COMMAND_LIMIT = 10.0  # seconds that a witness command may take
 
 
@@ -78,12 +79,12 @@ class Anchors:
             try:
                 self._remember(self._state, checkpoint)
             except (StorageError, OSError) as err:
-                self.failures.append(f"checkpoint not kept under {self._state}: {err}")
+                self._failed(f"checkpoint not kept under {self._state}: {err}")
         if os.path.exists(self._journal):
             try:
                 self._journalise(checkpoint)
             except OSError as err:
-                self.failures.append(f"checkpoint not sent to the journal: {err}")
+                self._failed(f"checkpoint not sent to the journal: {err}")
 
     def witness(self, checkpoint: Checkpoint) -> None:
         """Hand `checkpoint` to the configured witnesses."""
@@ -94,7 +95,11 @@ class Anchors:
                 else:
                     _run(witness.target, checkpoint)
             except (StorageError, OSError) as err:
-                self.failures.append(f"checkpoint not taken by {witness.kind} {witness.target}: {err}")
+                self._failed(f"checkpoint not taken by {witness.kind} {witness.target}: {err}")
+
+    def _failed(self, text: str) -> None:
+        if text not in self.failures and len(self.failures) < FAILURES:
+            self.failures.append(text)
 
     def _remember(self, state: str, checkpoint: Checkpoint) -> None:
         """Overwrite the copy, one sector, unflushed: a moment behind after power loss, it is still of the past."""

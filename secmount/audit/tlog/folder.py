@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import islice
 
 from secmount.audit.tlog import merkle, tiles
 from secmount.audit.tlog.note import NOTE_LIMIT
@@ -100,7 +101,7 @@ class Folder:
         for number in range(start // tiles.WIDTH, -(-stop // tiles.WIDTH)):
             data = self.bundle(number)
             index = number * tiles.WIDTH
-            for _, entry in tiles.frames(data or b""):
+            for _, entry in islice(tiles.frames(data or b""), tiles.WIDTH):  # bytes behind a full bundle are no entries
                 if index >= stop:
                     return
                 if index >= start:

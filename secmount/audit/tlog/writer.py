@@ -37,13 +37,12 @@ class Writer:
         random: Callable[[int], bytes],
         host: str,
         key: str | None,
-        prologue: Prologue,
         anchored: Callable[[Checkpoint], None],
         remembered: Callable[[], Checkpoint | None],
     ) -> None:
         """`anchored` is told each checkpoint; `remembered` gives the last one that stands outside the folder."""
         self._path, self._uid, self._random, self._host, self._key = path, uid, random, host, key
-        self._prologue, self._anchored, self._remembered = prologue, anchored, remembered
+        self._anchored, self._remembered = anchored, remembered
         self._write_lock, self._flush_lock = Lock("lock"), Lock("lock.flush")
         self._opening = threading.Lock()
         self._pid = 0
@@ -52,16 +51,19 @@ class Writer:
         self._repairs: list[str] = []
         self._forget()
 
-    def append(self, entries: Sequence[bytes], *, before: Callable[[int], None] | None = None) -> int:
-        """Append `entries`; give the index of the first. `before` is told it under the lock, before a byte is written.
+    def append(
+        self, entries: Sequence[bytes], *, prologue: Prologue, before: Callable[[int], None] | None = None
+    ) -> int:
+        """Append what `prologue` gives, then `entries`; give the index of the first of these.
 
+        `before` is told that index. Both are called under the lock, before a byte is written.
         Raise `StorageError` SM7001 to SM7005 (the disk), SM7103 (key), SM7105 to SM7108 (the log is not what it was).
         """
         self._ensure_open()
         with faults(self._path), self._write_lock, self._or_forget():
             self._follow()
             self._cut()
-            first = self._prologue(self._edge.size, tuple(self._repairs))
+            first = prologue(self._edge.size, tuple(self._repairs))
             index = self._edge.size + len(first)
             if before is not None:
                 before(index)
