@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from secmount.errors import ContentError
@@ -25,6 +27,23 @@ from secmount.tree.unpack import Request, unpack
 
 def assemble(held: Held, store: Store, options: Options, key: str) -> Tree:
     """Make the tree of `held` and keep it under `key`; raise as `tree.build.build` says."""
+    with _uncollected():
+        return _assemble(held, store, options, key)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold the garbage collector off: it would look at a growing tree of live values again and again, in vain."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
+
+
+def _assemble(held: Held, store: Store, options: Options, key: str) -> Tree:
     approved = held.approved
     asked = approved.obligations
     limits = options.limits

@@ -85,6 +85,7 @@ class _Merge:
             self._remove(layer.mask, f"hidden by withheld layer {layer.position}")
         entries = self._whiteouts(layer.entries) if layer.image else layer.entries
         folders, blob, position = self._folders, layer.blob, layer.position
+        new = tuple.__new__  # what the classes' own __new__ does, at a third of the time
         for entry in entries:
             path, kind, executable, mtime, offset, size, digest, target = entry
             head, _, name = path.rpartition("/")
@@ -92,8 +93,11 @@ class _Merge:
             if parent is None:
                 parent = self._folder(head, entry)
             if kind == "f":
-                file = File(Extent(blob, offset, size), Digest("sha256", digest), executable, mtime, position)
-                self._place(parent, name, file, path)
+                extent = new(Extent, (blob, offset, size))
+                file = new(File, (extent, Digest("sha256", digest), executable, mtime, position))
+                if name in parent.entries:
+                    self._replace(parent, name, file, path)
+                parent.entries[name] = file
             elif kind == "d":
                 self._directory(parent, name, entry)
             elif kind == "l":

@@ -28,12 +28,13 @@ _POSIX, _GNU = b"ustar\x0000", b"ustar  \0"
 _STAR = b"tar\0"  # at the end of a header of star, whose prefix has 131 bytes and is followed by times
 _COPY = 64 << 10  # bytes up to which a copy is faster than a view
 _SECONDS_LIMIT = 1 << 40  # either way from 1970: what nanoseconds in 64 bits cannot hold is no time of a file
-_OCTAL = re.compile(rb"[0-7]{11}")
+_OCTAL = re.compile(rb"[0-7]{11}").fullmatch
 _CHECKSUM = slice(148, 156)
 _FILES = frozenset({b"0", b"\0", b"7"})
 _KINDS: dict[bytes, Kind] = {b"1": "h", b"2": "l", b"5": "d"}
 _SPECIAL = {b"3": "a character device", b"4": "a block device", b"6": "a fifo"}
 _UNSUPPORTED = {b"S": "a sparse file", b"M": "a part of a multi-volume archive", b"V": "a volume label"}
+_UNLIKE = (b"", b"", b"")  # what no header has where it could differ from the last: mode and owner, type on, time
 _MODE_BITS = ((0o4000, "setuid"), (0o2000, "setgid"), (0o1000, "sticky"))
 
 
@@ -126,7 +127,7 @@ class _Walker:
         self._paths = Paths(subject)
         self._records: dict[str, bytes] = {}
         self._long: dict[str, bytes] = {}
-        self._likeness: tuple[bytes, ...] = ()  # of the last header, if it was a plain file's
+        self._likeness = _UNLIKE  # of the last header, if it was a plain file's
         self._same = (False, 0)  # whether that file was executable, and its mtime
         self._times: tuple[bytes, int] = (b"", 0)
         self._owned, self._count, self._named = 0, 0, 0
@@ -144,10 +145,13 @@ class _Walker:
             self._count += 1
             if self._count > self._limits.entries:
                 raise self._over("more entries", f"at most {self._limits.entries}")
-            entry = self._like(block) if self._likeness == _likeness(block) else None
+            like, rest, times = self._likeness
+            entry = None
+            if block[156:345] == rest and block[136:148] == times and block[100:124] == like:
+                entry = self._like(block)
             if entry is None:
                 header = self._header(block, first=first)
-                first, self._likeness = False, ()
+                first, self._likeness = False, _UNLIKE
                 if header.type in b"xgLK":
                     self._extend(header)
                     continue
@@ -156,13 +160,15 @@ class _Walker:
 
     def _like(self, block: bytes) -> Entry | None:
         """Give the file whose header differs from the last one's only in name, size and checksum; None if unsure."""
-        octal, total = block[124:135], _sum(block)
-        if block[148:156] != b"%06o\0 " % total or block[135] or block[345] or not _OCTAL.fullmatch(octal):
+        octal = block[124:135]
+        if block[148:156] != b"%06o\0 " % _sum(block) or block[135] or block[345] or not _OCTAL(octal):
             return None
         path, size = self._paths.clean(block[:100].rstrip(b"\0")), int(octal, 8)
         self._spend(size, path, len(path))
-        start = self._window.position
-        return tuple.__new__(Entry, (path, "f", *self._same, start, size, self._content(size, path), ""))
+        window = self._window
+        start = window.offset + window.at
+        executable, mtime = self._same
+        return tuple.__new__(Entry, (path, "f", executable, mtime, start, size, self._content(size, path), ""))
 
     def _header(self, block: bytes, *, first: bool) -> _Header:
         header = _Header._make(_FIELDS.unpack(block))
@@ -197,7 +203,8 @@ class _Walker:
         if self._records or self._long:
             self._records, self._long = {}, {}
         elif plain and header.type == b"0":
-            self._likeness, self._same = _likeness(block), (bool(mode & 0o111), mtime)
+            self._likeness = block[100:124], block[156:345], block[136:148]
+            self._same = (bool(mode & 0o111), mtime)
         start = self._window.position
         digest = self._content(size, path) if kind == "f" else ""
         return tuple.__new__(Entry, (path, kind, bool(mode & 0o111), mtime, start, size, digest, target))
@@ -289,12 +296,11 @@ class _Walker:
     def _content(self, size: int, path: str) -> str:
         """Hash the file content that stands at the window, and pass it and its padding."""
         window, padded = self._window, size + -size % BLOCK
-        if len(window.data) - window.at >= padded:
-            end = window.at + size
-            digest = hashlib.sha256(
-                window.data[window.at : end] if size <= _COPY else memoryview(window.data)[window.at : end]
-            )
-            padding = window.data[end : window.at + padded]
+        data, at = window.data, window.at
+        if len(data) - at >= padded:
+            end = at + size
+            digest = hashlib.sha256(data[at:end] if size <= _COPY else memoryview(data)[at:end])
+            padding = data[end : at + padded]
             window.at += padded
         else:
             digest, left = hashlib.sha256(), size
@@ -380,11 +386,6 @@ class _Walker:
     def _broken(self, got: str, want: str) -> ContentError:
         where = f"{self._subject}, byte {self._window.position}"
         return ContentError("SM5108", subject=where, got=got, want=want)
-
-
-def _likeness(block: bytes) -> tuple[bytes, ...]:
-    """Give what two headers share that differ in nothing but name, prefix, size and checksum."""
-    return block[100:124], block[136:148], block[156:345]
 
 
 def _text(name: bytes) -> str:
