@@ -315,3 +315,25 @@ test_types if {
 	failed(said(set_input("/artifact/layers/2/folded/media_type", "application/y"), set_rule("media_types", raw))) == ["media-types"]
 	failed(said([], set_rule("media_types", []))) == ["media-types"]
 }
+
+test_only_the_types_that_fail_are_named if {
+	raw := [{"text": "raw", "regex": "^application/x-raw$"}]
+	other := [
+		{"op": "replace", "path": "/artifact/layers/2/folded/media_type", "value": "application/y"},
+		{"op": "replace", "path": "/artifact/layers/2/media_type", "value": "application/Y"},
+	]
+	[row.got | some row in said(other, set_rule("media_types", raw)).checks; row.id == "media-types"] == [["application/Y"]]
+}
+
+test_a_floor_needs_the_types_that_it_is_about if {
+	floor := set_input("/deny/media_types", [{"text": "x", "regex": "^x$"}])
+	said([], floor).allow == true
+	failed(said(set_input("/artifact/folded/media_types", []), floor)) == ["deny.media-types"]
+	failed(said(remove("/artifact/folded/media_types/0"), floor)) == ["deny.media-types"]
+	failed(said(remove("/artifact/layers/0/folded/media_type"), floor)) == ["deny.media-types"]
+}
+
+test_an_empty_layer_has_a_size if {
+	said(set_input("/artifact/layers/0/size", 0), set_rule("max_size", 200)).allow == true
+	failed(said(set_input("/artifact/layers/0/size", 0), set_rule("max_size", 199))) == ["max-size"]
+}

@@ -127,6 +127,13 @@ def test_an_index_is_seen_only_where_a_signature_covers_it() -> None:
     assert (found["index"]["annotations"], found["authenticated"]) == ({"who": "index"}, True)
 
 
+def test_evidence_of_another_artifact_is_a_bug() -> None:
+    with pytest.raises(ValueError, match=str(digest("other"))):
+        given_of(artifact(), Evidence(digest("other")))
+    with pytest.raises(ValueError, match="neither"):
+        given_of(artifact(), evidence(signed("release", about="index")))
+
+
 def test_what_was_looked_at_in_vain_is_not_in_it() -> None:
     hostile = Considered(digest("m"), "bundle", "unacceptable", "SM2002", "secret-word")
     assert "secret-word" not in json.dumps(given_of(artifact(), evidence(considered=(hostile,))))
