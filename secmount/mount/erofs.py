@@ -21,7 +21,7 @@ from secmount.mount.image import layout
 from secmount.mount.image.content import filled
 from secmount.mount.image.emission import emit
 from secmount.mount.image.graph import collect
-from secmount.mount.image.key import key
+from secmount.mount.image.key import name
 from secmount.mount.image.layout import Owner
 from secmount.mount.linux import Attribute
 from secmount.mount.target import Target
@@ -107,12 +107,12 @@ class ErofsBackend:
         )
 
     def _image(self, tree: Tree, blobs: dict[Digest, Blob], options: Options) -> Blob:
-        graph, owner = collect(tree.root), Owner(options.uid, options.gid)
+        owner = Owner(options.uid, options.gid)
 
         def write(file: BinaryIO) -> None:
-            file.writelines(emit(layout.plan(tree, graph, blobs, owner)))
+            file.writelines(emit(layout.plan(tree, collect(tree.root), blobs, owner)))
 
-        return self.images.derive("erofs", key(tree, graph, owner), write)
+        return self.images.derive("erofs", name(tree, owner), write)
 
     def _detached(self, image: int, devices: Sequence[int], options: Options) -> int:
         """Mount nowhere: from the stored image, or a copy of it where it lies on a file system that cannot be used."""

@@ -60,7 +60,7 @@ def check_content(root: int, tree: Tree, blobs: Mapping[Digest, Blob]) -> None:
         names = os.listdir(os.fsencode(f"/proc/self/fd/{root}"))
         if sorted(names) != encoded(tree.root):
             raise MountError("SM6007", subject="/", got=f"{len(names)} names", want=f"{len(tree.root.entries)} names")
-        for path, file in _sample(tree.root):
+        for path, file in tree.sample or _sample(tree.root):
             _compare(root, path, file, blobs[file.extent.blob])
     except OSError as err:
         raise MountError("SM6007", subject=tree.digest.hex, got=err) from err

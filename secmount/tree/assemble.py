@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import heapq
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,8 @@ from secmount.tree.limits import Limits
 from secmount.tree.node import Directory, Dropped, File, Symlink, Tree
 from secmount.tree.options import Options
 from secmount.tree.unpack import Request, unpack
+
+_SAMPLE = 4  # files that a tree keeps at hand
 
 
 def assemble(held: Held, store: Store, options: Options, key: str) -> Tree:
@@ -120,20 +123,18 @@ def _named(
     """Give the tree its digest: that of its dump, which the store keeps."""
     with store.derive(cache.DUMP, key, lambda out: dump.write(root, out)) as kept:
         digest = kept.digest
-    files, size = 0, 0
-    blobs: dict[Digest, None] = {}
-    for _, node in walk(root):
-        if isinstance(node, File):
-            files += 1
-            size += node.extent.length
-            blobs[node.extent.blob] = None
+    files = [(path, node) for path, node in walk(root) if isinstance(node, File)]
     return Tree(
         root=root,
         digest=digest,
-        files=files,
-        bytes=size,
+        files=len(files),
+        bytes=sum(node.extent.length for _, node in files),
         withheld=tuple(sorted(dict(reversed(withheld)).items())),
         dropped=dropped,
-        blobs=tuple(blobs),
+        blobs=tuple({node.extent.blob: None for _, node in files}),
         collisions=collisions,
+        key=key,
+        sample=tuple(
+            heapq.nlargest(_SAMPLE, (row for row in files if row[1].size), key=lambda row: row[1].extent.length)
+        ),
     )

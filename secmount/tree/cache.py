@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from secmount.errors import ContentError, StorageError
 from secmount.oci.digest import Digest
 from secmount.store.cas import Store
-from secmount.tree.node import Directory, Dropped, Node, Tree
+from secmount.tree.node import Directory, Dropped, Extent, File, Node, Tree
 
 FORM = "secmount.tree-summary/v1"
 DUMP, SUMMARY = "tree", "tree-summary"  # kinds of derived objects
@@ -32,7 +32,8 @@ def keep(store: Store, key: str, tree: Tree) -> None:
         "dropped": [(drop.path, drop.layer, drop.reason) for drop in tree.dropped],
         "blobs": [str(blob) for blob in tree.blobs],
         "collisions": tree.collisions,
-        "root": (tree.root.mtime, tree.root.layer),
+        "sample": [(path, *_flat(file)) for path, file in tree.sample],
+        "root": (list(tree.root.entries), tree.root.mtime, tree.root.layer),
     }
 
     def write(out: BinaryIO) -> None:
@@ -51,18 +52,19 @@ def load(store: Store, key: str, make: Callable[[], Tree]) -> Tree | None:
         return None
     with kept:
         try:
-            tree = _tree(json.loads(kept.pread(kept.size, 0)), make)
+            tree = _tree(json.loads(kept.pread(kept.size, 0)), key, make)
         except (ValueError, KeyError, TypeError) as err:
             raise _foreign(kept.digest, repr(err)) from err
     return tree if _sound(store, key, tree) else None
 
 
-def _tree(summary: dict[str, Any], make: Callable[[], Tree]) -> Tree:
+def _tree(summary: dict[str, Any], key: str, make: Callable[[], Tree]) -> Tree:
     if summary["form"] != FORM:
         raise ValueError(summary["form"])
     digest = Digest.parse(summary["digest"])
+    names, mtime, layer = summary["root"]
     return Tree(
-        root=Directory(_Nodes(digest, make), *summary["root"]),
+        root=Directory(_Nodes(digest, names, make), mtime, layer),
         digest=digest,
         files=summary["files"],
         bytes=summary["bytes"],
@@ -70,7 +72,19 @@ def _tree(summary: dict[str, Any], make: Callable[[], Tree]) -> Tree:
         dropped=tuple(Dropped(*row) for row in summary["dropped"]),
         blobs=tuple(map(Digest.parse, summary["blobs"])),
         collisions=tuple(map(tuple, summary["collisions"])),
+        key=key,
+        sample=tuple((path, _file(row)) for path, *row in summary["sample"]),
     )
+
+
+def _flat(file: File) -> tuple[object, ...]:
+    blob, offset, length = file.extent
+    return (str(blob), offset, length), str(file.digest), file.executable, file.mtime, file.layer
+
+
+def _file(row: list[Any]) -> File:
+    (blob, offset, length), digest, executable, mtime, layer = row
+    return File(Extent(Digest.parse(blob), offset, length), Digest.parse(digest), executable, mtime, layer)
 
 
 def _sound(store: Store, key: str, tree: Tree) -> bool:
@@ -96,20 +110,20 @@ def _foreign(digest: Digest, got: str) -> ContentError:
 
 
 class _Nodes(Mapping[str, Node]):
-    """The entries of a kept tree's root, made when first looked at."""
+    """The entries of a kept tree's root: their names at hand, the nodes made when first looked at."""
 
-    def __init__(self, digest: Digest, make: Callable[[], Tree]) -> None:
-        self._digest, self._make = digest, make
+    def __init__(self, digest: Digest, names: list[str], make: Callable[[], Tree]) -> None:
+        self._digest, self._names, self._make = digest, names, make
         self._made: Mapping[str, Node] | None = None
 
     def __getitem__(self, name: str) -> Node:
         return self._entries()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._entries())
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._entries())
+        return len(self._names)
 
     def _entries(self) -> Mapping[str, Node]:
         if self._made is None:

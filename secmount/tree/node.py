@@ -79,3 +79,5 @@ class Tree:
     dropped: tuple[Dropped, ...]
     blobs: tuple[Digest, ...]  # every stored object an extent points into, in order of first use
     collisions: tuple[tuple[str, ...], ...] = ()  # paths that file systems which fold case take for one
+    key: str | None = None  # names all that the nodes depend on, times and extents too; trees made otherwise have none
+    sample: tuple[tuple[str, File], ...] = ()  # a few of its largest files, for a look at what a mount shows

@@ -235,7 +235,7 @@ class Artifact:
         """Build its tree; the nodes are there, whatever the store was."""
         with self.held(obligations, withheld) as (held, store):
             tree = build(held, store, **options)
-            list(tree.root.entries)
+            list(tree.root.entries.values())
             return tree
 
     def contents(self, tree: Tree) -> dict[str, str | bytes]:

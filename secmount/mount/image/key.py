@@ -9,13 +9,21 @@ import hashlib
 import struct
 
 from secmount.mount.image.emission import FORMAT
-from secmount.mount.image.graph import Graph, encoded, to_bytes
+from secmount.mount.image.graph import Graph, collect, encoded, to_bytes
 from secmount.mount.image.layout import BLOCK, Owner
 from secmount.tree.node import Directory, File, Tree
 
 _FILE = struct.Struct("<cIQQ?q")
 _OTHER = struct.Struct("<cIq")
 _PIECE = 1 << 16  # inodes hashed at once
+
+
+def name(tree: Tree, owner: Owner) -> str:
+    """Digest the key of `tree`, which names all that its nodes depend on; without one, the nodes themselves."""
+    if tree.key is None:
+        return key(tree, collect(tree.root), owner)
+    first = ("secmount image of a key", FORMAT, BLOCK, owner.uid, owner.gid, tree.key)
+    return hashlib.sha256("\n".join(map(str, first)).encode()).hexdigest()
 
 
 def key(tree: Tree, graph: Graph, owner: Owner) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from secmount.mount.image.graph import collect
-from secmount.mount.image.key import key
+from secmount.mount.image.key import key, name
 from secmount.mount.image.layout import Owner
 from secmount.oci.digest import Digest
 from secmount.tree.node import Directory, Extent, File, Tree
@@ -72,3 +72,16 @@ def test_which_names_are_links_of_which_file_is_part_of_it() -> None:
     first = grown(folder({"a": one, "b": two, "c": one}))
     second = grown(folder({"a": one, "b": two, "c": two}))
     assert named(first) != named(second)
+
+
+def test_a_tree_with_a_key_is_named_by_it_alone() -> None:
+    """Its nodes would have to be made first."""
+    value = replace(plain(), key="one")
+    unseen = replace(value, root=folder({}))
+    assert name(value, Owner()) == name(unseen, Owner())
+    others = [name(replace(value, key="two"), Owner()), name(value, Owner(1, 0)), name(value, Owner(0, 1))]
+    assert len({name(value, Owner()), key(value, collect(value.root), Owner()), *others}) == 5
+
+
+def test_a_tree_without_a_key_is_named_by_its_nodes() -> None:
+    assert name(plain(), Owner()) == named(plain())

@@ -16,7 +16,7 @@ from secmount.policy.decision import Obligations
 from secmount.store.cas import Store
 from secmount.tree import assemble, unpack
 from secmount.tree.build import build
-from secmount.tree.dump import dump
+from secmount.tree.dump import dump, walk
 from secmount.tree.limits import Limits
 from secmount.tree.node import Directory, File
 from secmount.tree.options import Selection
@@ -103,8 +103,29 @@ def test_a_tree_is_made_once(tmp_path: Path, made: list[str]) -> None:
         again = build(held, store)
         assert len(made) == 4
         assert replace(again, root=first.root) == first
+        assert list(again.root.entries) == list(first.root.entries)
+        assert len(made) == 4
         assert again.root == first.root
         assert len(made) == 8  # nodes are made when they are looked at
+
+
+def test_a_tree_has_a_few_of_its_largest_files_at_hand(tmp_path: Path) -> None:
+    tree = sample(tmp_path).file("nothing", b"").tree()
+    assert [path for path, _ in tree.sample] == ["w.bin", "d/a", "d/h", "d/z"]
+    nodes = dict(walk(tree.root))
+    assert all(nodes[path] == file for path, file in tree.sample)
+
+
+def test_what_a_key_names_is_all_that_an_image_depends_on(tmp_path: Path) -> None:
+    """Trees with one dump but other times or places have other keys."""
+    trees = [
+        Artifact(tmp_path).put(archive(entry("a", b"x", mtime=1)), TAR).tree(),
+        Artifact(tmp_path).put(archive(entry("a", b"x", mtime=2)), TAR).tree(),
+        Artifact(tmp_path).put(packed(archive(entry("a", b"x", mtime=1))), TAR + "+gzip").tree(),
+        Artifact(tmp_path).file("a", b"x").tree(),
+    ]
+    assert len({tree.digest for tree in trees}) == 1
+    assert len({tree.key for tree in trees}) == 4
 
 
 def test_the_stored_dump_has_the_tree_s_digest(tmp_path: Path) -> None:
