@@ -11,6 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from secmount.audit.tlog import locks
@@ -67,7 +68,7 @@ class Intents:
     def settled(self, size: int) -> int:
         """Give the index from which on the log must be searched."""
         text = files.read_if_any(self._folder.dirfd, _SETTLED, 32) or b""
-        return min(int(text), size) if text.isdigit() else 0
+        return int(text) if text.isdigit() and int(text) <= size else 0
 
     def _settle(self, index: int) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -76,7 +77,8 @@ class Intents:
             os.write(handle, str(index).encode())
         finally:
             os.close(handle)
-        os.rename(f".{_SETTLED}", _SETTLED, src_dir_fd=self._folder.dirfd, dst_dir_fd=self._folder.dirfd)
+        with suppress(FileNotFoundError):  # another process was at it and has put its own there
+            os.rename(f".{_SETTLED}", _SETTLED, src_dir_fd=self._folder.dirfd, dst_dir_fd=self._folder.dirfd)
 
 
 def may_concern(entries: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
