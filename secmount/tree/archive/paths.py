@@ -46,20 +46,15 @@ class Paths:
                 return text
         elif directory and raw in _ROOT:
             return ""
-        self._judge(text, raw)
+        self._judge(text)
         if slash:
             self._heads.add(head)
         return text
 
-    def _judge(self, text: str, raw: bytes) -> None:
+    def _judge(self, text: str) -> None:
         parts = text.split("/")
         subject = f"{self._subject}, entry {text!r}"
-        if (
-            text.startswith(("/", "\\"))
-            or raw.startswith(b"/")
-            or _DRIVE.match(text)
-            or ".." in re.split(r"[/\\]", text)
-        ):
+        if text.startswith(("/", "\\")) or _DRIVE.match(text) or ".." in re.split(r"[/\\]", text):
             raise ContentError("SM5101", subject=subject, got=repr(text), want="a path inside the tree")
         if "" in parts or "." in parts:
             raise ContentError("SM5102", subject=subject, got=repr(text), want="no empty and no dot component")
