@@ -372,6 +372,10 @@ holds contains "deny.digests" if {
 	undenied(input.artifact.digest)
 	undenied(input.artifact.config.digest)
 	undenied_index
+	is_array(input.artifact.digests)
+	every digest in input.artifact.digests {
+		undenied(digest)
+	}
 	every layer in layers {
 		undenied(layer.digest)
 	}
@@ -389,14 +393,7 @@ undenied_index if input.artifact.reached_through == null
 
 undenied_index if undenied(input.artifact.reached_through.digest)
 
-digests := array.concat(
-	[
-		input.artifact.digest,
-		input.artifact.config.digest,
-		object.get(input.artifact, ["reached_through", "digest"], null),
-	],
-	[layer.digest | some layer in layers],
-)
+digests := array.concat(input.artifact.digests, [layer.digest | some layer in layers])
 
 got["deny.digests"] := sort({digest | some digest in digests} & denied)
 

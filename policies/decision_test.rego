@@ -99,6 +99,7 @@ document := {
 		"config": {"digest": "sha256:c", "media_type": "application/c", "size": 2, "annotations": {}},
 		"index": null,
 		"reached_through": null,
+		"digests": ["sha256:m", "sha256:c", "sha512:m"],
 		"platform": null,
 		"layers": [layer(0, "model.bin", "file"), layer(1, "evil.PKL", "file"), layer(2, "a.tar", "archive")],
 		"folded": {
@@ -268,7 +269,7 @@ test_layouts_and_registries_do_not_meet if {
 }
 
 test_floors if {
-	every digest in ["sha256:m", "sha256:c", "sha256:layermodel.bin"] {
+	every digest in ["sha256:m", "sha512:m", "sha256:c", "sha256:layermodel.bin"] {
 		failed(said([], set_input("/deny/digests", [digest]))) == ["deny.digests"]
 	}
 	through := set_input("/artifact/reached_through", {"digest": "sha256:i", "media_type": "application/i"})

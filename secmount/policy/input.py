@@ -8,6 +8,7 @@ its own. Design 3.4; the shape is docs/formats/input-v1.schema.json.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -100,6 +101,7 @@ def _artifact(resolution: Resolution, evidence: Evidence) -> Json:
         "config": _described(manifest.config),
         "index": None if index is None or index.digest not in covered else _index(index),
         "reached_through": None if index is None else {"digest": str(index.digest), "media_type": index.media_type},
+        "digests": _digests(resolution),
         "platform": _platform(resolution.platform),
         "layers": [_layer(resolution, position) for position in range(len(manifest.layers))],
         "folded": {
@@ -115,6 +117,15 @@ def _artifact(resolution: Resolution, evidence: Evidence) -> Json:
             ],
         },
     }
+
+
+def _digests(resolution: Resolution) -> list[str]:
+    """Give every digest of the documents read: as they were named, and under every algorithm, for the floors."""
+    manifest, index = resolution.manifest, resolution.index
+    named = [manifest.digest, manifest.config.digest, *([] if index is None else [index.digest])]
+    documents = [manifest.raw, resolution.config, *([] if index is None else [index.raw])]
+    hashed = [f"{name}:{hashlib.new(name, raw).hexdigest()}" for raw in documents for name in ("sha256", "sha512")]
+    return sorted({*map(str, named), *hashed})
 
 
 def _described(descriptor: Descriptor) -> Json:

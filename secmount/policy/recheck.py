@@ -7,6 +7,7 @@ here. Design 3.3 and 3.4.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from secmount.oci.digest import Digest
@@ -111,7 +112,8 @@ def _denied(resolution: Resolution, deny: Deny, shapes: list[LayerShape]) -> Ite
     manifest, index = resolution.manifest, resolution.index
     digests: list[Digest] = [*resolution.subjects, manifest.config.digest, *(layer.digest for layer in manifest.layers)]
     read = [manifest.raw, resolution.config, *([] if index is None else [index.raw])]
-    digests += [Digest.of(raw) for raw in read]  # whatever algorithm they were asked for by
+    for algorithm in {digest.algorithm for digest in deny.digests}:  # whatever algorithm they were asked for by
+        digests += [Digest(algorithm, hashlib.new(algorithm, raw).hexdigest()) for raw in read]
     if set(digests) & set(deny.digests):
         yield "a digest is denied"
     types = [manifest.media_type, manifest.artifact_type, manifest.config.media_type]

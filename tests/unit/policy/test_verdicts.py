@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +268,15 @@ def test_denied_paths_refuse_the_artifact(tmp_path: Path) -> None:
     verdict = judge(policy, artifact(layer("x.ssh/a")), proof)
     assert isinstance(verdict, Approved)
     assert [pattern.text for pattern in verdict.obligations.forbid_paths] == ["**/.ssh/**"]
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize("raw", [b"{}", b"[]"])
+def test_a_document_is_denied_under_every_algorithm(tmp_path: Path, algorithm: str, raw: bytes) -> None:
+    """It was asked for by one digest; the policy may name it by another."""
+    policy = rule(tmp_path / "p", deny=f'digests = ["{algorithm}:{hashlib.new(algorithm, raw).hexdigest()}"]')
+    resolution = replace(artifact(), config=b"[]")
+    assert codes(judge(policy, resolution, evidence(signed("release")))) == ("SM3019",)
 
 
 def test_denied_digests_go_to_the_tree_which_knows_the_files(tmp_path: Path) -> None:
