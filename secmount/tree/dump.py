@@ -7,6 +7,7 @@ to `~` and the backslash are written `\xNN` (lower case); a field that the type 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -16,6 +17,7 @@ from secmount.oci.digest import Digest
 from secmount.tree.node import Directory, File, Node
 
 FORM = "secmount.tree/v1"
+_LINES = 4096  # lines gathered before they are written
 _PLAIN = re.compile(r"[!-\[\]-~]*")
 _ESCAPED = re.compile(rb"[^!-\[\]-~]")
 _TEXT = r"(?:[!-\[\]-~]|\\x[0-9a-f]{2})"
@@ -46,19 +48,25 @@ def escape(text: str) -> str:
 
 
 def dump(root: Directory) -> bytes:
-    """Write the tree below `root`."""
-    lines = [FORM, "/ d 0555 0 - -"]
-    _write(root, "/", lines)
-    lines.append("")
-    return "\n".join(lines).encode("ascii")
+    """Give the dump of the tree below `root`."""
+    out = io.BytesIO()
+    write(root, out)
+    return out.getvalue()
 
 
 def write(root: Directory, out: BinaryIO) -> None:
-    """Write the dump into a file."""
-    out.write(dump(root))
+    """Write the dump into a file, piece by piece: it is as large as the tree."""
+    lines = [FORM, "/ d 0555 0 - -"]
+    _write(root, "/", lines, out)
+    lines.append("")
+    out.write("\n".join(lines).encode("ascii"))
 
 
-def _write(directory: Directory, prefix: str, lines: list[str]) -> None:
+def _write(directory: Directory, prefix: str, lines: list[str], out: BinaryIO) -> None:
+    if len(lines) > _LINES:
+        lines.append("")
+        out.write("\n".join(lines).encode("ascii"))
+        lines.clear()
     for name, node in directory.entries.items():
         path = prefix + (name if _PLAIN.fullmatch(name) else escape(name))
         if isinstance(node, File):
@@ -66,7 +74,7 @@ def _write(directory: Directory, prefix: str, lines: list[str]) -> None:
             lines.append(f"{path} f {mode} {node.extent.length} sha256:{node.digest.hex} -")
         elif isinstance(node, Directory):
             lines.append(f"{path} d 0555 0 - -")
-            _write(node, path + "/", lines)
+            _write(node, path + "/", lines, out)
         else:
             lines.append(f"{path} l 0777 0 - {escape(node.target)}")
 

@@ -72,7 +72,7 @@ class _Merge:
         self._begin(Layer(-1, Digest.of(b""), ()))
 
     def _begin(self, layer: Layer) -> None:
-        self._layer, self._position, self._image = layer, layer.position, layer.image
+        self._position, self._image = layer.position, layer.image
         self._folders: dict[str, _Folder] = {"": self._root}  # by path as entries of this layer spell it
         self._linked: set[tuple[int, str]] = set()  # hard links of this layer: their value is their target's
         self._removed: dict[str, _Item] = {}  # by path, what whiteouts of this layer took away

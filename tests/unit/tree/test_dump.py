@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from secmount.errors import ContentError
 from secmount.oci.digest import Digest
-from secmount.tree.dump import FORM, Row, dump, escape, parse, walk
+from secmount.tree.dump import FORM, Row, dump, escape, parse, walk, write
 from tests.support.trees import folder, link, whole
 
 EMPTY = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -89,3 +91,20 @@ def test_escaping_by_bytes() -> None:
 def test_walking_in_order() -> None:
     root = folder({"b": folder({"c": whole(b""), "d": folder({"e": whole(b"")})}), "a": whole(b""), "f": whole(b"")})
     assert [path for path, _ in walk(root)] == ["a", "b", "b/c", "b/d", "b/d/e", "f"]
+
+
+def test_a_large_tree_is_written_in_pieces() -> None:
+    root = folder({f"d{n:03}": folder({f"f{m:03}": whole(b"") for m in range(100)}) for n in range(100)})
+    pieces: list[int] = []
+
+    class Out(io.BytesIO):
+        def write(self, data: bytes, /) -> int:  # type: ignore[override]
+            pieces.append(len(data))
+            return super().write(data)
+
+    out = Out()
+    write(root, out)
+    assert out.getvalue() == dump(root)
+    assert [row.path for row in parse(dump(root))[1:]] == [path for path, _ in walk(root)]
+    assert len(pieces) > 1
+    assert max(pieces) < len(dump(root)) // 2
