@@ -12,6 +12,7 @@ from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.evaluate import evaluate
 from secmount.pipeline.observer import Observer
 from secmount.pipeline.parts import Parts
+from secmount.pipeline.settle import settle
 from secmount.policy import rules
 from secmount.policy.decision import decide
 from secmount.policy.input import document
@@ -21,12 +22,13 @@ from secmount.trust.gather import gather
 
 
 def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
-    """Decide, and record the decision durably before it is given back. A denial is a value.
+    """Settle what earlier commands left, decide, and record that durably before it is given back. A denial is a value.
 
     Raise what kept the decision from being taken, with the id under which that was recorded: `PolicyError` SM3001
     without a rule, SM309x undecided, `RegistryError`, `ContentError`, `InputError` for the policy folder,
     `StorageError`.
     """
+    settle(parts)
     decision_id = identity.decision_id(parts.clock(), parts.random)
     policy: Policy | None = None
     try:

@@ -1,4 +1,4 @@
-"""From a reference to a mount: settle, decide, keep, pull, flatten, place. Design 2."""
+"""From a reference to a mount: decide, keep, pull, flatten, place. Design 2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secmount.pipeline.admit import admit
 from secmount.pipeline.observer import Observer
 from secmount.pipeline.parts import Parts
 from secmount.pipeline.place import Effect, place
-from secmount.pipeline.settle import settle
+from secmount.pipeline.settle import target_lock
 from secmount.policy.decision import Approved
 from secmount.store.cas import Store
 from secmount.store.keep import keep
@@ -43,7 +43,6 @@ def mount(
     `backend` None takes the best that works. Raise what `admit` raises, `MountError` SM60xx, `ContentError` SM5xxx,
     `StorageError` SM7xxx; then nothing is mounted, and the failure is in the log.
     """
-    settle(parts)
     chosen = choose.choose(backend, parts.backends())
     admission = admit(parts, wanted, observer)
     approved = admission.outcome
@@ -51,7 +50,7 @@ def mount(
         return admission
     store = parts.store()
     try:
-        with prepare(path, store=store.root) as target:
+        with target_lock(store, os.path.realpath(path)), prepare(path, store=store.root) as target:
             keep(store, admission.resolution, admission.evidence)
             tree = build(pull(approved, admission.source, store, progress=observer.pulled), store)
             row = place(parts, records.asked(wanted.request), Effect(approved, tree, target, chosen))

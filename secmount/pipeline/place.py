@@ -1,7 +1,8 @@
 """Make an approved tree visible: record the intent, mount, record the outcome.
 
 The intent is durable before the backend is asked; if it cannot be written nothing is mounted (design, promise 6). While
-the effect is under way its lock is held, so that another command does not settle an intent that is still alive.
+the effect is under way its lock is held, so that another command does not settle an intent that is still alive; the
+caller holds the folder's.
 """
 
 from __future__ import annotations
@@ -51,10 +52,11 @@ def place(parts: Parts, request: Mapping[str, Any], effect: Effect) -> MountRow:
                 enforced=found[3],
                 image=mounted.image,
             )
-        except BaseException:
+        except BaseException as err:
             if mounted is not None:
                 effect.backend.unmount(mounted, lazy=True)
-            mounts.remove(row.id)
+            if mounted is not None or isinstance(err, Exception):
+                mounts.remove(row.id)  # an interrupt may have come just after the backend was done: that is settled
             raise
         done = replace(row, phase="mounted", mount_id=found[0], device=found[1], options=found[2], enforced=found[3])
         outcome = records.effect(parts, "mount.done", done, request, tree_digest=tree_digest, enforced=mounted.enforced)
