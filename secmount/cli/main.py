@@ -7,11 +7,11 @@ only `verify` needs. stdout is data, stderr everything else.
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ from typer.exceptions import TyperException
 from secmount.cli.view import document, render
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
-from secmount.errors import InputError, SecmountError, catalog
+from secmount.errors import InputError, SecmountError
 
 _VERBS = {
     "verify": "access",
@@ -40,12 +40,16 @@ _VERBS = {
     "explain": "about",
     "version": "about",
 }
+_SAME = {"umount": "unmount"}
 _INTERRUPTED = 130
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command; give its exit status. Nothing escapes but KeyboardInterrupt's 130."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale that lacks a letter must not end a command
     settings = _early(argv)
     try:
         answer = _command(argv)(args=list(argv), prog_name="secmount", standalone_mode=False)
@@ -57,12 +61,20 @@ def run(argv: Sequence[str]) -> int:
     except SecmountError as err:
         outcome = Outcome(_verb(argv), error=err)
     except TyperException as err:
-        outcome = Outcome(_verb(argv), error=_misuse(err))
+        outcome = Outcome(_verb(argv), error=_misuse(err, argv))
     except Exception as err:  # noqa: BLE001  # the last door: a bug is reported with its code, never granted
         outcome = Outcome(_verb(argv), error=SecmountError("SM9001", got=f"{type(err).__name__}: {err}"))
         if settings.verbose or os.environ.get("SECMOUNT_TRACE"):
+            import traceback
+
             traceback.print_exc(file=sys.stderr)
-    return _show(settings, outcome)
+    try:
+        return _show(settings, outcome)
+    except KeyboardInterrupt:
+        return _INTERRUPTED  # what there was to say was on its way
+    except OSError as err:  # such as a full disk behind standard output; what is left in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _show(Settings(color=settings.color), Outcome(outcome.verb, error=storage_error(err, "standard output")))
 
 
 def _command(argv: Sequence[str]) -> Any:
@@ -98,15 +110,19 @@ def _early(argv: Sequence[str]) -> Settings:
 
 
 def _verb(argv: Sequence[str]) -> str:
-    words = [word for word in argv if not word.startswith("-")]
-    if not words or words[0] not in _VERBS:
-        return "usage"
-    grouped = words[0] in ("policy", "audit", "key") and len(words) > 1
-    return f"{words[0]}-{words[1]}" if grouped and words[1].isalpha() else words[0]
+    """Name the verb by the command line alone, as documents name it; `usage` where there is no such verb."""
+    words = [_SAME.get(word, word) for word in argv if not word.startswith("-")]
+    for verb in ("-".join(words[:2]), *words[:1]):
+        if verb in document.VERBS:
+            return verb
+    return "usage"
 
 
-def _misuse(err: TyperException) -> InputError:
-    return InputError("SM1010", got=err.format_message())
+def _misuse(err: TyperException, argv: Sequence[str]) -> InputError:
+    verb = _verb(argv)
+    words = ["secmount", *([] if verb == "usage" else verb.split("-", 1) if verb not in _VERBS else [verb])]
+    help = () if verb == "usage" else (f"{' '.join(words)} --help",)
+    return InputError("SM1010", subject=" ".join(words), got=err.format_message(), help=help)
 
 
 def _interrupted(settings: Settings, argv: Sequence[str]) -> int:
@@ -121,7 +137,7 @@ def _show(settings: Settings, outcome: Outcome) -> int:
     try:
         if outcome.lines is not None:
             outcome = _stream(outcome, outcome.lines)
-        status = outcome.exit if outcome.error is None else catalog.exit_status(outcome.error)
+        status = outcome.exit if outcome.error is None else _status(outcome.error)
         if settings.output == "json" and (outcome.lines is None or outcome.error is not None):
             print(json.dumps(document.whole(outcome, status), ensure_ascii=True))
         elif outcome.text:
@@ -133,6 +149,12 @@ def _show(settings: Settings, outcome: Outcome) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
+
+
+def _status(error: SecmountError) -> int:
+    from secmount.errors import catalog
+
+    return catalog.exit_status(error)
 
 
 def _stream(outcome: Outcome, lines: Iterable[str]) -> Outcome:

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from secmount.cli.view.outcome import Outcome
-from secmount.errors import SecmountError, catalog
 
 if TYPE_CHECKING:
+    from secmount.errors import SecmountError
     from secmount.policy.decision import Decision
     from secmount.registry.resolution import Resolution
 
@@ -36,6 +36,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, nu
         "version": ("version", "python", "kernel"),
     }
 )
+
+VERBS = frozenset({*FIELDS, "audit-export", "audit-log"})  # the last two print lines, and a document only of a failure
 
 
 def artifact(resolution: Resolution) -> dict[str, Any]:
@@ -71,6 +73,8 @@ def decision(value: Decision) -> dict[str, Any]:
 
 def error(failure: SecmountError) -> dict[str, Any]:
     """Show an error with what the catalogue says of its code."""
+    from secmount.errors import catalog
+
     entry = catalog.entry(failure.code)
     place = failure.place
     return {

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from secmount.cli.view import render
 from secmount.cli.view.outcome import Outcome
-from secmount.local.boot import boot_id
-from secmount.mount import table
 from secmount.oci import instant
 from secmount.store.tables.mounts import MountRow, Mounts
-from secmount.upkeep.artifacts import HeldArtifact, artifacts
-from secmount.upkeep.standing import standing
 
 if TYPE_CHECKING:
     from secmount.store.cas import Store
+    from secmount.upkeep.artifacts import HeldArtifact
 
 _NOT_THERE = frozenset({"gone", "unsettled"})
 
 
 def overview(store: Store | None) -> Outcome:
     """List artifacts and mounts; a row that cannot be read never hides the others."""
-    held = () if store is None else artifacts(store)
+    held = () if store is None or not store.index.rows() else _held(store)
     rows = () if store is None else Mounts(store.state).all()
-    kernel, boot = (table.rows(), boot_id()) if rows else ((), "")
-    shown = [_mount(row, standing(row, kernel, boot)) for row in rows]
+    shown = _mounts(rows) if rows else []
     style = render.Style(colour=False)
     lines = ["nothing is held and nothing is mounted"]
     if held:
@@ -37,6 +34,21 @@ def overview(store: Store | None) -> Outcome:
         head = ("MOUNT", "REFERENCE", "BACKEND", "STANDS", "SINCE")
         lines = [*(lines if held else ()), *([""] if held else ()), *render.table(places, style, head)]
     return Outcome("ls", tuple(lines), {"artifacts": [_artifact(item) for item in held], "mounts": shown})
+
+
+def _held(store: Store) -> tuple[HeldArtifact, ...]:
+    from secmount.upkeep.artifacts import artifacts
+
+    return artifacts(store)
+
+
+def _mounts(rows: Iterable[MountRow]) -> list[dict[str, Any]]:
+    from secmount.local.boot import boot_id
+    from secmount.mount import table
+    from secmount.upkeep.standing import standing
+
+    kernel, boot = table.rows(), boot_id()
+    return [_mount(row, standing(row, kernel, boot)) for row in rows]
 
 
 def _artifact(item: HeldArtifact) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from secmount.errors import SecmountError, catalog
+if TYPE_CHECKING:
+    from secmount.errors import SecmountError
+
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _STYLES = {"bad": "31;1", "good": "32", "warn": "33", "dim": "2", "bold": "1"}
@@ -73,6 +75,8 @@ def table(rows: Iterable[tuple[str, ...]], style: Style, head: tuple[str, ...] |
 
 def error(failure: SecmountError, style: Style, *, decision: Mapping[str, Any] | None) -> list[str]:
     """Lay out an error: code and title, subject, checks if it is a denial, got and want, consequence, next commands."""
+    from secmount.errors import catalog
+
     entry = catalog.entry(failure.code)
     title = entry.title if entry else "unknown code"
     kind = "denied: " if decision and decision["verdict"] == "denied" else ""
