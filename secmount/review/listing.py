@@ -78,6 +78,8 @@ def _found(reader: Reader, wanted: Filter, *, newest_first: bool) -> Iterator[En
                 number = position // WIDTH
                 first, last = number * WIDTH, min(reader.size, (number + 1) * WIDTH)
                 bundle = [raw for _, raw in reader.folder.entries(first, last)]
+            if position % WIDTH >= len(bundle):
+                raise reader.missing(position)
             raw = bundle[position % WIDTH]
             if not wanted.matches(read(position, raw)):
                 raise StorageError(

@@ -42,9 +42,20 @@ class Reader:
         return Entry(index, self.folder.entry(index))
 
     def entries(self, *, start: int = 0, newest_first: bool = False) -> Iterator[Entry]:
-        """Give all entries from `start` on."""
+        """Give all entries from `start` on; raise `StorageError` SM7106 where one that was signed is not there."""
         walk = self.folder.entries_reversed if newest_first else self.folder.entries
-        return (Entry(index, raw) for index, raw in walk(start, self.size))
+        wanted = iter(range(self.size - 1, start - 1, -1) if newest_first else range(start, self.size))
+        for index, raw in walk(start, self.size):
+            if index != next(wanted):
+                raise self.missing(index)
+            yield Entry(index, raw)
+        for index in wanted:
+            raise self.missing(index)
+
+    def missing(self, index: int) -> StorageError:
+        """Give the error for a signed entry that is not in the folder."""
+        want = f"the {self.size} entries that were signed"
+        return StorageError("SM7106", subject=self.directory, got=f"entries missing at {index}", want=want)
 
     def proof(self, index: int) -> list[bytes]:
         """Give the inclusion proof of entry `index` as the tiles have it; it has not been checked."""

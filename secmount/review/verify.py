@@ -140,9 +140,11 @@ def _remembered(
     try:
         kept = reader.anchors.remembered()
         if kept is not None:
+            if kept.origin == reader.checkpoint.origin:
+                open_checkpoint(kept.note, reader.verifier)
             yield f"{reader.anchors.place}, on this machine", kept
     except StorageError as err:
-        problems.append(Problem("SM7107", err.subject or "", err.got or "", err.want or ""))
+        problems.append(Problem("SM7107", reader.anchors.place or "", err.got or "", err.want or ""))
     for place, note in checkpoints:
         try:
             yield place, open_checkpoint(note, reader.verifier)

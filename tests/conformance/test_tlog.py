@@ -170,9 +170,8 @@ def test_the_private_key_has_the_form_of_the_go_implementation() -> None:
     note = signer.sign(
         "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
     )
-    assert note.endswith(
-        "\n\n— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
-    )
+    coded = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
+    assert note.endswith(f"\n\n— PeterNeumann {coded}\n")
 
 
 def test_a_checkpoint_is_three_lines_and_its_origin_the_keys_name() -> None:
@@ -211,9 +210,7 @@ def test_entry_bundles_are_entries_behind_their_big_endian_lengths() -> None:
 def test_a_tlog_proof_is_the_text_of_its_specification() -> None:
     proof = Proof(5, tuple(bytes.fromhex(item) for item in INCLUSION[5, 8]), NOTE, b'{"a":1}')
     lines = [base64.b64encode(item).decode() for item in proof.hashes]
-    assert proof.text() == "\n".join(
-        ["c2sp.org/tlog-proof@v1", "extra eyJhIjoxfQ==", "index 5", *lines, "", NOTE]
-    )
+    assert proof.text() == "\n".join(["c2sp.org/tlog-proof@v1", "extra eyJhIjoxfQ==", "index 5", *lines, "", NOTE])
     assert parse_proof(proof.text()) == proof
     bare = Proof(0, (), NOTE)
     assert parse_proof(bare.text()) == bare

@@ -19,7 +19,7 @@ def test_each_checkpoint_is_remembered_under_state(desk: Desk) -> None:
         desk.fill(count)
         (copy,) = desk.state.glob("audit-*.checkpoint")
         assert copy.read_text().rstrip("\n") + "\n" == (desk.folder / "checkpoint").read_text()
-    assert copy.stat().st_mode & 0o777 == 0o600
+        assert copy.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("back", ["older copy", "nothing", "another log"])

@@ -29,7 +29,10 @@ def test_an_entry_is_flushed_before_the_checkpoint_and_that_before_the_answer(
 ) -> None:
     desk.fill(1)
     calls: list[str] = []
-    paths = lambda handle: os.readlink(f"/proc/self/fd/{handle}").removeprefix(str(desk.base))  # noqa: E731
+
+    def paths(handle: int) -> str:
+        return os.readlink(f"/proc/self/fd/{handle}").removeprefix(str(desk.base))
+
     real_write, real_sync, real_rename = os.write, os.fdatasync, os.rename
 
     def write(handle: int, data: Any) -> int:

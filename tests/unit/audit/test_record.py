@@ -151,7 +151,7 @@ def test_a_masked_value_is_a_salted_digest_in_the_record_and_in_the_input(desk: 
 
 @pytest.mark.parametrize("pointer", ["request", "/verdict", "/kind/x", "/parts", "/deny", "/input", "/a~2", "/~"])
 def test_what_a_review_needs_cannot_be_masked(pointer: str) -> None:
-    with pytest.raises(ValueError, match="pointer|cannot be masked"):
+    with pytest.raises(ValueError, match=r"pointer|cannot be masked"):
         mask.pointers([pointer])
 
 
@@ -159,5 +159,5 @@ def test_pointers_of_rfc_6901_name_what_they_say() -> None:
     value = {"a/b": [{"m~n": "x"}], "": 1, "null": None}
     masked, done = mask.apply(value, mask.pointers(["/a~1b/0/m~0n", "/null", "/a~1b/9", "/gone"]), b"salt")
     assert masked["a/b"][0]["m~n"] == mask.digest("x", b"salt")
-    assert done == ["/a~1b/0/m~0n", "/null"] or done == ["/a~1b/0/m~0n"]
+    assert done == ["/a~1b/0/m~0n"]
     assert masked["null"] is None
