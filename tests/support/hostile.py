@@ -148,6 +148,28 @@ ARCHIVES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "size with a digit 8": ("SM5108", lambda: archive(header("a", size=b"00000000008\0"))),
     "size with an underscore": ("SM5108", lambda: archive(header("a", size=b"0000000_001\0"))),
     "size with a sign": ("SM5108", lambda: archive(header("a", size=b"+0000000001\0"))),
+    "size with an underscore like the last one": (
+        "SM5108",
+        lambda: archive(entry("a", b"x"), header("b", size=b"0000000_001\0"), padded(b"x")),
+    ),
+    "size with a digit 9 like the last one": (
+        "SM5108",
+        lambda: archive(entry("a", b"x"), header("b", size=b"00000000009\0"), padded(b"x")),
+    ),
+    "owner that is no number": ("SM5108", lambda: archive(header("a", owner=b"me\0\0\0\0\0\x000000000\0"))),
+    "mode that is no number": ("SM5108", lambda: archive(header("a", mode=b"rwxr-xr\0"))),
+    "time of an extension header that is no number": (
+        "SM5108",
+        lambda: archive(header("x", type=b"x", size=10, mtime=b"now"), padded(b"10 path=a\n"), entry("b", b"x")),
+    ),
+    "directory that says it has content and has none": (
+        "SM5108",
+        lambda: archive(folder("d/", size=512), entry("a", b"x" * 512)),
+    ),
+    "symlink that says it has content and has none": (
+        "SM5108",
+        lambda: archive(symlink("l", "a", size=512), entry("a", b"x" * 512)),
+    ),
     "bytes after the size's end": ("SM5108", lambda: archive(header("a", size=b"0000001\x001234"))),
     "negative size": ("SM5108", lambda: archive(header("a", size=b"\xff" * 12))),
     "size that overflows": ("SM5108", lambda: archive(header("a", size=b"\x80\0\0\0" + b"\x80" + b"\0" * 7))),

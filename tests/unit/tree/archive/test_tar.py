@@ -90,6 +90,11 @@ def test_a_header_unlike_the_last_one_is_read_anew(other: dict[str, object]) -> 
     assert [replace_offset(e) for e in read(archive(*parts))] == [replace_offset(e) for e in alone]
 
 
+def test_a_size_of_twelve_digits_like_the_last_header() -> None:
+    data = archive(entry("a", b"x"), header("b", size=b"000000000010"), padded(b"y" * 8), entry("c", b"z"))
+    assert [found.size for found in read(data)] == [1, 8, 1]
+
+
 def replace_offset(found: Entry) -> Entry:
     return found._replace(offset=0)
 
