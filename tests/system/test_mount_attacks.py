@@ -380,3 +380,17 @@ def test_unmounting_without_the_right_to_is_an_error(place: Stage) -> None:
     assert caught.value.code == "SM6032"
     assert (caught.value.got or "").startswith(("open: EACCES", "umount2: EPERM"))
     assert len(place.rows()) == 1
+
+
+def test_what_the_kernel_says_to_an_unmount_is_said_on(place: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounted = place.mount(sample())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise linux.KernelError(1, "umount2")
+
+    with monkeypatch.context() as patch, pytest.raises(MountError) as caught:
+        patch.setattr(linux, "unmount", refuse)
+        place.backend.unmount(mounted, lazy=False)
+    assert (caught.value.code, caught.value.got) == ("SM6032", "umount2: EPERM (Operation not permitted)")
+    assert place.target.exists()
+    assert len(place.rows()) == 1
