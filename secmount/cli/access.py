@@ -9,7 +9,7 @@ import typer
 
 from secmount.app.assembly import now_ms
 from secmount.cli import context
-from secmount.cli.options import common
+from secmount.cli.options import common, named
 from secmount.cli.view import results
 from secmount.cli.view.learning import Learning
 from secmount.cli.view.outcome import Outcome
@@ -69,6 +69,7 @@ def mount(
     from secmount.pipeline.mount import Placed
     from secmount.pipeline.mount import mount as place
 
+    directory = named("DIR", directory)
     wanted = context.wanted("mount", ref, as_name=as_name, platform=platform, exec=exec)
     with context.opened(settings, backend=backend) as application, Progress.on(settings, sys.stderr) as progress:
         observer, chosen = Learning(settings, progress), application.config.backend
@@ -91,5 +92,5 @@ def unmount(
     from secmount.pipeline.unmount import unmount as take_away
 
     with context.opened(settings) as application:
-        removed = take_away(application.parts, directory, context.request("unmount"), lazy=lazy)
+        removed = take_away(application.parts, named("DIR", directory), context.request("unmount"), lazy=lazy)
     return results.removed(removed)

@@ -53,8 +53,8 @@ def run(argv: Sequence[str]) -> int:
     settings = _early(argv)
     try:
         answer = _command(argv)(args=list(argv), prog_name="secmount", standalone_mode=False)
-        if not isinstance(answer, tuple):  # --help and the like answer with typer's own status
-            return int(answer or 0)
+        if not isinstance(answer, tuple):  # --help and the like answer with typer's own status, as does an interrupt
+            return _interrupted(settings, argv) if answer == _INTERRUPTED else int(answer or 0)
         settings, outcome = answer
     except KeyboardInterrupt:
         return _interrupted(settings, argv)
@@ -73,6 +73,8 @@ def run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED  # what there was to say was on its way
     except OSError as err:  # such as a full disk behind standard output; what is left in the buffer goes nowhere
+        from secmount.local.fault import storage_error
+
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _show(Settings(color=settings.color), Outcome(outcome.verb, error=storage_error(err, "standard output")))
 
@@ -121,8 +123,8 @@ def _verb(argv: Sequence[str]) -> str:
 def _misuse(err: TyperException, argv: Sequence[str]) -> InputError:
     verb = _verb(argv)
     words = ["secmount", *([] if verb == "usage" else verb.split("-", 1) if verb not in _VERBS else [verb])]
-    help = () if verb == "usage" else (f"{' '.join(words)} --help",)
-    return InputError("SM1010", subject=" ".join(words), got=err.format_message(), help=help)
+    more = () if verb == "usage" else (f"{' '.join(words)} --help",)
+    return InputError("SM1010", subject=" ".join(words), got=err.format_message(), help=more)
 
 
 def _interrupted(settings: Settings, argv: Sequence[str]) -> int:

@@ -68,8 +68,16 @@ def _settings(config: str | None, policy: str | None, store: str | None, output:
         raise InputError("SM1010", subject=f"-o {output}", got=output, want="text or json")
     if rest["color"] not in ("auto", "always", "never"):
         raise InputError("SM1010", subject="--color", got=rest["color"], want="auto, always or never")
-    return Settings(_absolute(config), _absolute(policy), _absolute(store), output, explicit=explicit, **rest)
+    folders = (_absolute("--config", config), _absolute("--policy", policy), _absolute("--store", store))
+    return Settings(*folders, output, explicit=explicit, **rest)
 
 
-def _absolute(path: str | None) -> str | None:
-    return None if path is None else os.path.abspath(path)
+def named(what: str, path: str) -> str:
+    """Give `path`, unless it is empty: that would mean the working directory, which nobody meant."""
+    if not path:
+        raise InputError("SM1010", subject=what, got="an empty text", want="a path")
+    return path
+
+
+def _absolute(what: str, path: str | None) -> str | None:
+    return None if path is None else os.path.abspath(named(what, path))

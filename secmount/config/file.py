@@ -49,9 +49,11 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], *, uid
         if key in locked and values.get(key, getattr(base, key)) != value:
             raise InputError("SM1104", subject=key, got=f"{value!r} by {source}", want=f"what {path} says")
         values[key], origin[key] = value, source
-    if origin["store"] != "default":
-        values.setdefault("audit", os.path.join(values["store"], "audit"))
-        values.setdefault("state", os.path.join(values["store"], "state"))
+    for key in ("audit", "state"):
+        if key not in locked and origin["store"] != "default":
+            values.setdefault(key, os.path.join(values["store"], key))
+        elif "store" in table:  # locked: where the file's store has it, whatever a flag says
+            values.setdefault(key, os.path.join(_folder("store", table["store"], path or ""), key))
     return replace(base, **values, origin=origin)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -49,7 +50,7 @@ def _log_lines(config: Config, wanted: filters.Filter, *, table: bool, follow: b
         if table:
             yield _row(listing.HEAD)
         for entry in listing.log(reader, wanted, newest_first=not follow):
-            yield _row(listing.cells(entry)) if table else listing.line(entry).decode().rstrip("\n")
+            yield _row(listing.cells(entry)) if table else _json(listing.line(entry))
         start = reader.size
     if follow:
         with ExitStack() as held:
@@ -59,7 +60,19 @@ def _log_lines(config: Config, wanted: filters.Filter, *, table: bool, follow: b
                 return held.enter_context(_opened(config))
 
             for entry in listing.follow(again, wanted, start=start, wait=time.sleep):
-                yield _row(listing.cells(entry)) if table else listing.line(entry).decode().rstrip("\n")
+                yield _row(listing.cells(entry)) if table else _json(listing.line(entry))
+
+
+def _json(line: bytes) -> str:
+    """Give a line of JSON as the same value in visible ASCII: stdout may be a terminal."""
+    text = line.decode().rstrip("\n")
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if " " <= char <= "~" else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -160,7 +173,7 @@ def _opa_lines(config: Config, entry: str | None, since: str | None) -> Iterator
     with _opened(config) as reader:
         entries = replays.decided(reader, wanted) if entry is None else iter(stories.find(reader, entry))
         for line in opa.export(reader, entries, version=__version__):
-            yield line.decode().rstrip("\n")
+            yield _json(line)
 
 
 def report(config: Config, *, since: str | None, until: str | None, path: str) -> Outcome:

@@ -41,6 +41,15 @@ def test_what_is_locked_no_flag_changes(tmp_path: Path, key: str) -> None:
         load({"config": path, key: "/other"}, {}, uid=UID)
 
 
+@pytest.mark.parametrize("key", ["audit", "state"])
+def test_a_locked_log_does_not_move_with_the_store(tmp_path: Path, key: str) -> None:
+    path = write(tmp_path, f'store = "/fixed"\nlocked = ["{key}"]\n')
+    assert getattr(load({"config": path, "store": "/other"}, {}, uid=UID), key) == f"/fixed/{key}"
+    path = write(tmp_path, f'locked = ["{key}"]\n')
+    default = load({"config": path}, {}, uid=UID)
+    assert getattr(load({"config": path, "store": "/other"}, {}, uid=UID), key) == getattr(default, key)
+
+
 def test_what_is_locked_without_a_value_keeps_its_default(tmp_path: Path) -> None:
     path = write(tmp_path, 'locked = ["store"]\n')
     with pytest.raises(InputError, match="SM1104"):

@@ -190,7 +190,7 @@ def test_leftovers_that_cannot_be_taken_away_do_not_stop_others(
 def test_an_unmount_works_where_the_log_does_not(secmount: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     killed(secmount.ready(), "AuditLog", "append_essential", when="mount.done")
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise StorageError("SM7102", got="ENOSPC")
 
     with monkeypatch.context() as patch:
