@@ -23,11 +23,12 @@ p{margin:.25rem 0}.soft{color:var(--soft)}.good{color:var(--good)}.bad{color:var
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem;margin:1.25rem 0}
 .tile{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.7rem .9rem}
 .tile b{display:block;font-size:1.5rem;font-variant-numeric:tabular-nums}
-.columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:0 2rem}
+.columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(21rem,1fr));gap:0 1.75rem}
 table{border-collapse:collapse;width:100%;font-size:.87rem}
 th{text-align:left;font-weight:600;color:var(--soft);border-bottom:1px solid var(--line);padding:.3rem .6rem .3rem 0}
 td{border-bottom:1px solid var(--line);padding:.3rem .6rem .3rem 0;vertical-align:top;overflow-wrap:anywhere}
-td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+th.number,td.number{text-align:right;font-variant-numeric:tabular-nums}
+td.number,td.whole,th{white-space:nowrap}
 .mono,code{font-family:ui-monospace,"DejaVu Sans Mono",monospace;font-size:.92em}
 svg{width:100%;height:auto;background:var(--card);border:1px solid var(--line);border-radius:.5rem}
 svg .denied{fill:var(--bad)}svg .allowed{fill:var(--good);opacity:.55}svg .hit{fill:transparent}
@@ -46,20 +47,20 @@ def text(value: object, limit: int = CELL_LIMIT) -> str:
     return html.escape(shown + ("…" if len(str(value)) > limit else ""), quote=True)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: frozenset[int] = frozenset()) -> str:
-    """Lay out rows; every cell is escaped here. `numbers` are the columns set to the right."""
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td class="number">{text(cell)}</td>' if at in numbers else f"<td>{text(cell)}</td>"
-            for at, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numbers: frozenset[int] = frozenset(),
+    whole: frozenset[int] = frozenset(),
+) -> str:
+    """Lay out rows; every cell is escaped here. `numbers` are the columns set to the right, `whole` never broken."""
+    kinds = {**dict.fromkeys(whole, ' class="whole"'), **dict.fromkeys(numbers, ' class="number"')}
+    cells = ("".join(f"<td{kinds.get(at, '')}>{text(cell)}</td>" for at, cell in enumerate(row)) for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
     if not body:
         return '<p class="soft">none</p>'
-    heads = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
+    heads = "".join(f'<th scope="col"{kinds.get(at, "")}>{text(cell)}</th>' for at, cell in enumerate(head))
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 

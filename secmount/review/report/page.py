@@ -17,6 +17,7 @@ from secmount.review.verify import Verification
 
 DENIALS: Final = 200  # rows of the table; the newest
 TOP: Final = 12  # rows of the other tables
+_FIRST: Final = frozenset({0})
 
 
 def report(
@@ -107,13 +108,16 @@ def _tables(found: Stats) -> str:
         for kind, each in found.latency
     ]
     sections = [
-        ("Top reasons for denial", markup.table(("code", "reason", "denials"), reasons, numbers=both)),
+        ("Top reasons for denial", markup.table(("code", "reason", "denials"), reasons, numbers=both, whole=_FIRST)),
         ("Denied most", markup.table(("repository", "denials"), found.denials_by_repository[:TOP], numbers=one)),
         ("Signers that counted", markup.table(("signer", "decisions"), found.signers[:TOP], numbers=one)),
         (
             "How long it took",
             markup.table(
-                ("step", "number", "median", "90 %", "99 %", "longest"), latency, numbers=frozenset(range(1, 6))
+                ("step", "count", "median", "90 %", "99 %", "longest"),
+                latency,
+                numbers=frozenset(range(1, 6)),
+                whole=_FIRST,
             ),
         ),
     ]
@@ -138,7 +142,7 @@ def _denials(denials: Sequence[Row] | deque[Row], found: Stats) -> str:
         for row in reversed(denials)
     ]
     head = ("time (UTC)", "reference", "codes", "namespace", "user", "times", "decision")
-    return note + markup.table(head, cells, numbers=frozenset({5}))
+    return note + markup.table(head, cells, numbers=frozenset({5}), whole=frozenset({0, 6}))
 
 
 def _title(code: str) -> str:
