@@ -61,7 +61,7 @@ TEXT_LIMIT = 4096  # characters of one text in a record; PATH_MAX, and beyond an
 VERDICTS: Final = frozenset({"allowed", "denied", "undecided"})
 
 _SECRETS = re.compile(
-    r"(?P<userinfo>(?<=://)[^/@\s:]*:[^/@\s]*(?=@))"
+    r"(?P<userinfo>(?<=://)[^/@\s:]*:[^/@\s]*(?=@(?!sha[0-9]+:)))"
     r"|(?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9+/._~=-]{8,}"
     r"|(?P<field>\b(?:password|passwd|secret|(?:access_|refresh_|identity)?token)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]{4,}"
     r"|(?P<pem>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
@@ -202,8 +202,9 @@ def clean(value: Any) -> Any:
 def _clean_text(text: str) -> str:
     if not text.isascii():
         text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    if len(text) > TEXT_LIMIT:
-        text = text[:TEXT_LIMIT] + "…"
+    if len(text) > TEXT_LIMIT:  # cut once more than needed, so that no half of a credential stands at the end
+        kept = _SECRETS.sub(_cut, text[: 2 * TEXT_LIMIT])
+        return kept[:TEXT_LIMIT] + "…" if len(kept) > TEXT_LIMIT else kept
     if len(text) <= 8 or (len(text) == 71 and text.startswith("sha256:")) or not _PUNCTUATION.intersection(text):
         return text
     return _SECRETS.sub(_cut, text)

@@ -102,7 +102,15 @@ def test_a_credential_in_text_from_outside_is_cut_out_wherever_it_stands(text: s
     assert "hunter2" not in json.dumps(made)
 
 
-@pytest.mark.parametrize("text", ["ghcr.io/acme/bert:v1", "sha256:" + "a" * 64, "https://ghcr.io/token/basic", "no: x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ghcr.io/acme/bert:v1",
+        "sha256:" + "a" * 64,
+        "https://ghcr.io/token/basic",
+        "docker://bert:v1@sha256:" + "a" * 64,
+    ],
+)
 def test_what_is_no_credential_stays(text: str) -> None:
     assert record.record("check", now_ms=0, reference=text)["reference"] == text
 
@@ -110,6 +118,8 @@ def test_what_is_no_credential_stays(text: str) -> None:
 def test_texts_have_a_limit_and_surrogates_a_spelling() -> None:
     made = record.record("check", now_ms=0, reference="x" * 10_000, target="a\udcffb")
     assert len(made["reference"]) == record.TEXT_LIMIT + 1
+    straddling = "x" * (record.TEXT_LIMIT - 13) + " Bearer hunter2hunter2"
+    assert "hunt" not in record.record("check", now_ms=0, reference=straddling)["reference"]
     assert made["target"] == "a\\udcffb"
 
 
