@@ -151,13 +151,22 @@ def _attach(root: int, target: Target, options: Options) -> table.Row:
     identity = table.mount_id(root)
     try:
         linux.attach(root, target.directory)
-        return inspection.check_row(table.by_id(identity), detached.source_name(options.source), _attributes(options))
+        row = table.by_id(identity)
+        _check_bare(row, target)
+        return inspection.check_row(row, detached.source_name(options.source), _attributes(options))
     except BaseException as err:
         if table.by_id(identity) is not None:
             linux.detach(root)
         if isinstance(err, linux.KernelError):
             raise MountError("SM6004", subject=target.path, got=err) from err
         raise
+
+
+def _check_bare(row: table.Row | None, target: Target) -> None:
+    """See that nothing was mounted on the directory since it was looked at: ours would lie on top of it."""
+    if row is not None and row.parent != table.mount_id(target.directory):
+        got, want = "another mount, made there meanwhile", "a directory that nothing is mounted on"
+        raise MountError("SM6014", subject=target.path, got=got, want=want)
 
 
 def _descriptor(blob: Blob) -> int:
