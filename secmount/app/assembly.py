@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from secmount.audit.log import AuditLog
 from secmount.config.value import Config
@@ -20,17 +20,18 @@ from secmount.policy import folder
 
 if TYPE_CHECKING:
     from secmount.mount.backend import Backend
+    from secmount.pipeline.mount import Build
     from secmount.policy.engine import Engine
     from secmount.policy.rules import Policy
     from secmount.registry.source import Source
     from secmount.store.cas import Store
     from secmount.store.pull import Held
     from secmount.tree.node import Tree
+    from secmount.tree.options import Options
 
 ENGINE = "wasm"
 SCRATCH = "/var/tmp"  # noqa: S108  # for files without a name only: O_TMPFILE
 PAGE_KIB = 64  # of WebAssembly's memory
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Application:
 
     config: Config
     parts: Parts
-    build: Callable[[Held, Store], Tree]
+    build: Callable[[Options], Build]  # how to flatten → what does it, within the configured limits
     uid: int
 
 
@@ -85,7 +86,7 @@ def assemble(config: Config) -> Iterator[Application]:
             clock=now_ms,
             random=os.urandom,
         )
-        yield Application(config, parts, lambda held, kept: _build(held, kept, config), uid)
+        yield Application(config, parts, lambda form: lambda held, kept: _build(held, kept, config, form), uid)
 
 
 def _policy(config: Config, uid: int) -> Policy:
@@ -125,7 +126,14 @@ def _backends(config: Config, store: Store, uid: int) -> Mapping[str, Backend]:
     return {backend.name: backend for backend in (erofs, CopyBackend(records=os.path.join(config.state, "copies")))}
 
 
-def _build(held: Held, store: Store, config: Config) -> Tree:
+def _build(held: Held, store: Store, config: Config, form: Options) -> Tree:
     from secmount.tree.build import build
 
-    return build(held, store, limits=config.limits)
+    return build(
+        held,
+        store,
+        on_conflict=form.on_conflict,
+        portable=form.portable,
+        limits=config.limits,
+        selection=form.selection,
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from secmount.app.assembly import now_ms
-from secmount.cli import context
+from secmount.cli import context, flattening
 from secmount.cli.options import common, named
 from secmount.cli.view import results
 from secmount.cli.view.learning import Learning
@@ -61,6 +62,13 @@ def mount(
         str | None, typer.Option("--backend", metavar="erofs|copy", help="copy: files are copied, not mounted.")
     ] = None,
     exec: Annotated[bool, typer.Option("--exec", help="Allow running files, where the rule says exec = true.")] = False,
+    subpath: flattening.Subpath = None,
+    include: flattening.Include = None,
+    exclude: flattening.Exclude = None,
+    portable: flattening.Portable = False,
+    on_conflict: flattening.OnConflict = "last-wins",
+    uid: Annotated[int, typer.Option("--uid", min=0, max=2**32 - 2, help="Whose the files are; default root.")] = 0,
+    gid: Annotated[int, typer.Option("--gid", min=0, max=2**32 - 2, help="Whose group the files are.")] = 0,
 ) -> Outcome:
     """Mount an artifact read-only at a folder, if the policy approves.
 
@@ -71,9 +79,15 @@ def mount(
 
     directory = named("DIR", directory)
     wanted = context.wanted("mount", ref, as_name=as_name, platform=platform, exec=exec)
+    wanted = replace(wanted, uid=uid, gid=gid)
+    form = flattening.options(
+        subpath=subpath, include=include, exclude=exclude, portable=portable, on_conflict=on_conflict
+    )
     with context.opened(settings, backend=backend) as application, Progress.on(settings, sys.stderr) as progress:
         observer, chosen = Learning(settings, progress), application.config.backend
-        result = place(application.parts, wanted, directory, backend=chosen, build=application.build, observer=observer)
+        result = place(
+            application.parts, wanted, directory, backend=chosen, build=application.build(form), observer=observer
+        )
         if isinstance(result, Placed):
             return results.placed(result, settings)
         return results.admission("mount", result, settings, now_ms=now_ms())

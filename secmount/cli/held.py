@@ -39,8 +39,11 @@ def inspect(
     what: Annotated[str, typer.Argument(metavar="DIR|REF", help="Where something is mounted, or a reference.")],
     as_name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="As for verify.")] = None,
     platform: Annotated[str | None, typer.Option("--platform", metavar="OS/ARCH", help="As for verify.")] = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Pull what is approved and show every path; recorded.")] = False,
 ) -> Outcome:
-    """Show a mount, or what a reference holds and what the policy would withhold. Records nothing.
+    """Show a mount, or what a reference holds and what the policy would withhold.
+
+    Nothing is recorded, but with --tree, which pulls like mount does.
 
     secmount inspect /mnt/bert
     """
@@ -51,6 +54,8 @@ def inspect(
         if what.startswith((".", "/")) or os.path.isdir(what):
             return inspection.of_mount(application, what)
         wanted = context.wanted("inspect", what, as_name=as_name, platform=platform)
+        if tree:
+            return inspection.of_tree(application, wanted, settings)
         return inspection.of_reference(application, wanted, settings)
 
 

@@ -23,6 +23,8 @@ class Wanted:
     asserted: str | None = None
     platform: Platform | None = None
     exec: bool = False
+    uid: int = 0  # that files and directories shall belong to
+    gid: int = 0
 
     @property
     def name(self) -> str:

@@ -29,7 +29,8 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
     `StorageError`.
     """
     settle(parts)
-    decision_id = identity.decision_id(parts.clock(), parts.random)
+    began = parts.clock()
+    decision_id = identity.decision_id(began, parts.random)
     policy: Policy | None = None
     try:
         policy = parts.policy()
@@ -40,7 +41,8 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
         parts.log.append(records.undecided(parts, wanted, decision_id, policy, err))
         raise
     kept = {"manifest": admission.resolution.manifest.raw}
-    parts.log.append(records.decided(parts, wanted, admission), document=admission.input, kept=kept)
+    elapsed = max(0, parts.clock() - began)
+    parts.log.append(records.decided(parts, wanted, admission, elapsed_ms=elapsed), document=admission.input, kept=kept)
     observer.decided(admission.decision)
     return admission
 

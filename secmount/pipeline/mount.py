@@ -53,7 +53,9 @@ def mount(
         with target_lock(store, os.path.realpath(path)), prepare(path, store=store.root) as target:
             keep(store, admission.resolution, admission.evidence)
             tree = build(pull(approved, admission.source, store, progress=observer.pulled), store)
-            row = place(parts, records.asked(wanted.request), Effect(approved, tree, target, chosen))
+            row = place(
+                parts, records.asked(wanted.request), Effect(approved, tree, target, chosen, wanted.uid, wanted.gid)
+            )
     except SecmountError as err:
         err.decision_id = admission.decision.id
         parts.log.append_essential(records.failed(parts, wanted, admission, os.path.abspath(path), err))

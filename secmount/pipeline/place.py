@@ -30,6 +30,8 @@ class Effect:
     tree: Tree
     target: Target
     backend: Backend
+    uid: int
+    gid: int
 
 
 def place(parts: Parts, request: Mapping[str, Any], effect: Effect) -> MountRow:
@@ -42,7 +44,7 @@ def place(parts: Parts, request: Mapping[str, Any], effect: Effect) -> MountRow:
         mounts.begin(row)
         mounted: Mounted | None = None
         try:
-            mounted = effect.backend.mount(effect.tree, effect.target, _options(effect.approved), store.open)
+            mounted = effect.backend.mount(effect.tree, effect.target, _options(effect), store.open)
             found = (mounted.mount_id, mounted.device, mounted.options, mounted.enforced)
             mounts.finish(
                 row.id,
@@ -64,11 +66,14 @@ def place(parts: Parts, request: Mapping[str, Any], effect: Effect) -> MountRow:
     return done
 
 
-def _options(approved: Approved) -> Options:
+def _options(effect: Effect) -> Options:
+    approved = effect.approved
     return Options(
         source=f"{approved.resolution.name}@{approved.resolution.digest}",
         exec=approved.decision.exec,
         nosymfollow=approved.obligations.symlinks == "any",
+        uid=effect.uid,
+        gid=effect.gid,
     )
 
 

@@ -24,7 +24,7 @@ def asked(request: Request) -> dict[str, Any]:
     return record.request(**asdict(request))
 
 
-def decided(parts: Parts, wanted: Wanted, admission: Admission) -> dict[str, Any]:
+def decided(parts: Parts, wanted: Wanted, admission: Admission, *, elapsed_ms: int) -> dict[str, Any]:
     """Record a decision; the log keeps its input and manifest beside it."""
     decision, resolution = admission.decision, admission.resolution
     return record.record(
@@ -48,6 +48,7 @@ def decided(parts: Parts, wanted: Wanted, admission: Admission) -> dict[str, Any
             checks=[asdict(check) for check in decision.checks],
             considered=[considered(item) for item in admission.evidence.considered],
             approved=decision.approved,
+            elapsed_ms=elapsed_ms,
         ),
     )
 

@@ -24,7 +24,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, nu
         "check": ("findings", "checked"),
         "demo": ("folder", "steps"),
         "explain": ("code", "title", "exit_status", "stage", "explain", "help"),
-        "inspect": ("mount", "layers", "withheld", "considered"),
+        "inspect": ("mount", "layers", "withheld", "considered", "tree"),
         "key-generate": ("key",),
         "ls": ("artifacts", "mounts"),
         "mount": ("mount",),

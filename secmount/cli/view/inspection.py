@@ -68,6 +68,41 @@ def of_reference(application: Application, wanted: Wanted, settings: Settings) -
     return Outcome("inspect", tuple(lines), fields, artifact, decision, error)
 
 
+def of_tree(application: Application, wanted: Wanted, settings: Settings) -> Outcome:
+    """Pull what the policy approves, flatten it, and show every path with its layer, and what is not there and why."""
+    from secmount.pipeline.admit import admit
+    from secmount.policy.decision import Approved
+    from secmount.store.pull import pull
+    from secmount.tree import listing
+    from secmount.tree.options import Options
+
+    parts = application.parts
+    admission = admit(parts, wanted, Learning(settings))
+    approved = admission.outcome
+    if not isinstance(approved, Approved):
+        return results.admission("inspect", admission, settings, now_ms=parts.clock())
+    tree = application.build(Options())(pull(approved, admission.source, parts.store()), parts.store())
+    rows = [
+        (
+            line.type,
+            f"{line.mode:04o}",
+            str(line.size),
+            str(line.layer),
+            line.path + (f" -> {line.target}" if line.target else ""),
+        )
+        for line in listing.lines(tree)
+    ]
+    lines = [
+        *render.table(rows, render.Style(colour=False), ("TYPE", "MODE", "SIZE", "LAYER", "PATH")),
+        *(f"withheld  {render.escape(path)}  ({render.escape(reason)})" for path, reason in tree.withheld),
+        *(f"dropped   {render.escape(drop.path)}  ({render.escape(drop.reason)})" for drop in tree.dropped),
+        f"tree      {tree.digest}  ({tree.files} files, {render.size(tree.bytes)})",
+    ]
+    artifact, decision = document.artifact(admission.resolution), document.decision(admission.decision)
+    fields = {"tree": listing.document(tree), "layers": _layers(admission.resolution.manifest, admission)}
+    return Outcome("inspect", tuple(lines), fields, artifact, decision)
+
+
 def _layers(manifest: Manifest, admission: Admission) -> list[dict[str, Any]]:
     approved = set(admission.decision.approved)
     rows = []
