@@ -8,22 +8,24 @@ SECMOUNT_* variables are ignored, and the file and its ancestors must belong to 
 from __future__ import annotations
 
 import difflib
-import os.path
+import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from secmount.config.value import Config
+from secmount.config.value import AuditLogSettings, Config
 from secmount.errors import InputError, Place
 from secmount.local import owned
 from secmount.tree.limits import Limits
 
 FILE_LIMIT = 1 << 20  # bytes
 _FOLDERS = ("store", "policy", "audit", "state")
-_KEYS = (*_FOLDERS, "backend", "locked", "limits", "policy-engine")
+_KEYS = (*_FOLDERS, "backend", "locked", "limits", "policy-engine", "audit-log")
 _LOCKABLE = frozenset({"store", "policy", "audit", "state", "backend"})
 _LIMITS = {"entries": "entries", "unpacked-size": "unpacked", "ratio": "ratio"}
+_AUDIT_LISTS = {"mask": "mask", "witness-files": "witness_files", "witness-commands": "witness_commands"}
 _ENGINE = {"deadline-ms": "policy_deadline_ms", "memory-mib": "policy_memory_mib"}
 
 
@@ -91,7 +93,9 @@ def _read(path: str, *, required: bool, uid: int) -> dict[str, Any]:
         return {}
     try:
         owned.check_owned(path, uid=uid, what="configuration file")
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError("SM1101", subject=path, got="not a regular file", want="a TOML file")
             data = file.read(FILE_LIMIT + 1)
     except OSError as err:
         raise InputError("SM1101", subject=path, got=err.strerror or str(err)) from err
@@ -101,6 +105,11 @@ def _read(path: str, *, required: bool, uid: int) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise InputError("SM1102", subject=path, got=str(err), want="TOML 1.0 in UTF-8") from err
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody at the other end of a named pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _take_file(table: dict[str, Any], path: str, values: dict[str, Any], origin: dict[str, str]) -> None:
@@ -115,6 +124,8 @@ def _take_file(table: dict[str, Any], path: str, values: dict[str, Any], origin:
             values[key] = replace(Limits(), **_whole(key, value, _LIMITS, path))
         elif key == "policy-engine":
             values.update(_whole(key, value, _ENGINE, path))
+        elif key == "audit-log":
+            values["audit_log"] = _audit_log(value, path)
         else:
             raise _misuse(key, _nearest(key, _KEYS), path)
         if key in origin:
@@ -138,6 +149,24 @@ def _locked(value: object, path: str) -> frozenset[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) and item in _LOCKABLE for item in value):
         raise _misuse(f"locked = {value!r}", f"a list of {', '.join(sorted(_LOCKABLE))}", path)
     return frozenset(value)
+
+
+def _audit_log(value: object, path: str) -> AuditLogSettings:
+    if not isinstance(value, dict):
+        raise _misuse(f"audit-log = {value!r}", "a table", path)
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        name = f"audit-log.{key}"
+        if key == "key":
+            found[key] = _folder(name, item, path)
+        elif key not in _AUDIT_LISTS:
+            raise _misuse(name, _nearest(key, ("key", *_AUDIT_LISTS)), path)
+        elif not isinstance(item, list):
+            raise _misuse(f"{name} = {item!r}", "a list", path)
+        else:
+            read = _text if key == "mask" else _folder
+            found[_AUDIT_LISTS[key]] = tuple(read(name, each, path) for each in item)
+    return AuditLogSettings(**found)
 
 
 def _whole(section: str, value: object, names: Mapping[str, str], path: str) -> dict[str, int]:

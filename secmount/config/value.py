@@ -12,6 +12,16 @@ POLICY_MEMORY_MIB = 64
 
 
 @dataclass(frozen=True, slots=True)
+class AuditLogSettings:
+    """`[audit-log]`: a key file instead of the folder's own, what is masked (JSON pointers), who sees checkpoints."""
+
+    key: str | None = None
+    mask: tuple[str, ...] = ()
+    witness_files: tuple[str, ...] = ()
+    witness_commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Absolute folders and bounds; `origin` says for each key: default, the file, environment or flag."""
 
@@ -23,6 +33,7 @@ class Config:
     backend: str | None = None
     locked: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
+    audit_log: AuditLogSettings = AuditLogSettings()
     policy_deadline_ms: int = POLICY_DEADLINE_MS
     policy_memory_mib: int = POLICY_MEMORY_MIB
     origin: Mapping[str, str] = field(default_factory=dict, hash=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,11 @@ def test_what_is_locked_without_a_value_keeps_its_default(tmp_path: Path) -> Non
         ("[policy-engine]\ndeadline = 5", "deadline", "deadline-ms"),
         ("limits = 5", "limits = 5", "table"),
         ('[registry]\nx = "y"', "registry", "one of"),
+        ('[audit-log]\nmasks = ["/x"]', "audit-log.masks", "mask"),
+        ('[audit-log]\nmask = "/x"', "audit-log.mask", "list"),
+        ('[audit-log]\nwitness-commands = ["notify"]', "notify", "absolute"),
+        ('[audit-log]\nkey = "relative"', "relative", "absolute"),
+        ("audit-log = 1", "audit-log = 1", "table"),
     ],
 )
 def test_no_key_is_ignored(tmp_path: Path, text: str, got: str, want: str) -> None:
@@ -82,6 +88,13 @@ def test_limits_and_engine_bounds_are_taken(tmp_path: Path) -> None:
     config = load({"config": write(tmp_path, text)}, {}, uid=UID)
     assert (config.limits.entries, config.limits.unpacked, config.limits.ratio) == (5, 6, 7)
     assert (config.policy_deadline_ms, config.policy_memory_mib) == (8, 9)
+
+
+def test_the_audit_logs_key_masks_and_witnesses_are_taken(tmp_path: Path) -> None:
+    text = '[audit-log]\nkey = "/k"\nmask = ["/request/user"]\nwitness-files = ["/w/copy"]\nwitness-commands = ["/bin/w"]\n'
+    found = load({"config": write(tmp_path, text)}, {}, uid=UID).audit_log
+    assert (found.key, found.mask) == ("/k", ("/request/user",))
+    assert (found.witness_files, found.witness_commands) == (("/w/copy",), ("/bin/w",))
 
 
 def test_a_named_file_must_be_there_the_default_need_not(tmp_path: Path) -> None:
@@ -101,6 +114,13 @@ def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path) -> None:
     os.chmod(path, 0o666)
     with pytest.raises(StorageError):
         load({"config": path}, {}, uid=UID)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "config.toml")
+    with pytest.raises(InputError, match="SM1101"):
+        load({"config": str(tmp_path / "config.toml")}, {}, uid=UID)
 
 
 def test_as_root_home_and_environment_are_ignored() -> None:
