@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from secmount.audit.log import AuditLog
+from secmount.audit.tlog.anchor import Witness
 from secmount.config.value import Config
 from secmount.errors import InputError
 from secmount.local.owned import make_directory
@@ -54,7 +55,7 @@ def assemble(config: Config) -> Iterator[Application]:
     """Put the objects of one command together, and close them after it."""
     uid = os.geteuid()
     with ExitStack() as stack:
-        log = AuditLog(config.audit, clock=now_ms, uid=uid, random=os.urandom, state=config.state)
+        log = _log(config, uid)
         stack.callback(log.close)
 
         @cache
@@ -87,6 +88,25 @@ def assemble(config: Config) -> Iterator[Application]:
             random=os.urandom,
         )
         yield Application(config, parts, lambda form: lambda held, kept: _build(held, kept, config, form), uid)
+
+
+def _log(config: Config, uid: int) -> AuditLog:
+    settings = config.audit_log
+    witnesses = [Witness("file", path) for path in settings.witness_files]
+    witnesses += [Witness("command", path) for path in settings.witness_commands]
+    try:
+        return AuditLog(
+            config.audit,
+            clock=now_ms,
+            uid=uid,
+            random=os.urandom,
+            state=config.state,
+            key=settings.key,
+            masks=settings.mask,
+            witnesses=witnesses,
+        )
+    except ValueError as err:  # a mask that is no JSON pointer, or names what a record cannot do without
+        raise InputError("SM1103", subject="audit-log.mask", got=str(err), want="JSON pointers into a record") from err
 
 
 def _policy(config: Config, uid: int) -> Policy:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ def main() -> None:
         verified(options.verify)
         return
     with tempfile.TemporaryDirectory(dir=options.scratch) as name:
+        place = Path(name)
         print("| what | target | measured | |")  # noqa: T201
-        for row in (*appending(Path(name), options.rounds), *reviewing(Path(name), options.entries, options.rounds)):
+        for row in chain(appending(place, options.rounds), reviewing(place, options.entries, options.rounds)):
             print(row, flush=True)  # noqa: T201
 
 

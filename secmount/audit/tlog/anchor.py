@@ -93,6 +93,7 @@ class Anchors:
                 if witness.kind == "file":
                     self._copy(witness.target, checkpoint)
                 else:
+                    owned.check_owned(witness.target, uid=self._uid, what="witness command")
                     _run(witness.target, checkpoint)
             except (StorageError, OSError) as err:
                 self._failed(f"checkpoint not taken by {witness.kind} {witness.target}: {err}")

@@ -91,7 +91,8 @@ def test_limits_and_engine_bounds_are_taken(tmp_path: Path) -> None:
 
 
 def test_the_audit_logs_key_masks_and_witnesses_are_taken(tmp_path: Path) -> None:
-    text = '[audit-log]\nkey = "/k"\nmask = ["/request/user"]\nwitness-files = ["/w/copy"]\nwitness-commands = ["/bin/w"]\n'
+    text = '[audit-log]\nkey = "/k"\nmask = ["/request/user"]\n'
+    text += 'witness-files = ["/w/copy"]\nwitness-commands = ["/bin/w"]\n'
     found = load({"config": write(tmp_path, text)}, {}, uid=UID).audit_log
     assert (found.key, found.mask) == ("/k", ("/request/user",))
     assert (found.witness_files, found.witness_commands) == (("/w/copy",), ("/bin/w",))
