@@ -71,6 +71,8 @@ ARCHIVES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "two slashes at a directory's end": ("SM5102", lambda: archive(folder("a//"))),
     "NUL in a name field": ("SM5102", lambda: archive(entry(b"a\0b", b"x"))),
     "NUL in a name like the last one": ("SM5102", lambda: archive(entry("a", b"x"), entry(b"a\0b", b"x"))),
+    "NUL in a hard link's target": ("SM5102", lambda: archive(entry("a", b"x"), hardlink("h", b"a\0b"))),
+    "NUL in a symlink's target": ("SM5112", lambda: archive(entry("a", b"x"), symlink("l", b"a\0b"))),
     "NUL in a pax name": ("SM5102", lambda: named(b"a\0b")),
     "NUL in a prefix": ("SM5102", lambda: archive(entry("a", b"x", prefix=b"p\0q"))),
     "name of 256 bytes": ("SM5103", lambda: named("n" * 256)),
@@ -104,6 +106,11 @@ ARCHIVES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
     "symlink above the root": ("SM5112", lambda: archive(symlink("d/l", "../../etc/passwd"))),
     "symlink above the root and back": ("SM5112", lambda: archive(entry("a", b"x"), symlink("l", "../tree/a"))),
     "symlink that leaves by its second step": ("SM5112", lambda: archive(folder("d/"), symlink("l", "d/../../a"))),
+    "symlink that leaves behind what is missing": ("SM5112", lambda: archive(symlink("l", "missing/../../a"))),
+    "symlink that leaves by its letters alone": (
+        "SM5112",
+        lambda: archive(folder("x/"), folder("x/y/"), entry("a", b"x"), symlink("e", "x/y"), symlink("l", "e/../../a")),
+    ),
     "chain of symlinks that leads out": (
         "SM5112",
         lambda: archive(folder("d/"), folder("d/e/"), symlink("d/up", ".."), symlink("d/e/out", "../up/..")),
@@ -156,6 +163,7 @@ ARCHIVES: Mapping[str, tuple[str, Callable[[], bytes]]] = {
         "SM5108",
         lambda: archive(entry("a", b"x"), header("b", size=b"00000000009\0"), padded(b"x")),
     ),
+    "mode in base 256 as nobody writes it": ("SM5108", lambda: archive(header("a", mode=b"\x81000644\0"))),
     "owner that is no number": ("SM5108", lambda: archive(header("a", owner=b"me\0\0\0\0\0\x000000000\0"))),
     "mode that is no number": ("SM5108", lambda: archive(header("a", mode=b"rwxr-xr\0"))),
     "time of an extension header that is no number": (
@@ -289,6 +297,12 @@ ARTIFACTS: Mapping[str, tuple[str, Callable[[Path], Artifact]]] = {
     ),
     "unpack annotation that is neither": ("SM5104", _layer(_sample, TAR, unpack="yes")),
     "encrypted layer": ("SM5122", _layer(_sample, f"{TAR}+gzip+encrypted")),
+    "compressed file that is not compressed": (
+        "SM5104",
+        lambda root: Artifact(root).put(
+            b"plain", "application/vnd.kitops.modelkit.model.v1.raw+gzip", {"org.cncf.model.filepath": "m"}
+        ),
+    ),
     "gzip that is no gzip": ("SM5104", _layer(_sample, f"{TAR}+gzip")),
     "gzip that is zstd": ("SM5104", _layer(lambda: zstd(_sample()), f"{TAR}+gzip")),
     "zstd that is gzip": ("SM5104", _layer(lambda: packed(_sample()), f"{TAR}+zstd")),

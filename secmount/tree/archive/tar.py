@@ -226,15 +226,15 @@ class _Walker:
         override = self._override("path")
         if override is not None:
             return override
-        name = self._field(header.name, "name")
+        name = _text(header.name)
         if header.magic == _GNU or not header.prefix[0]:
             return name
         prefix = header.prefix[:131] if header.mark == _STAR else header.prefix
-        return self._field(prefix, "prefix") + b"/" + name
+        return _text(prefix) + b"/" + name
 
     def _target(self, header: _Header, kind: Kind, path: str) -> str:
         override = self._override("linkpath")
-        raw = self._field(header.link, "link") if override is None else override
+        raw = _text(header.link) if override is None else override
         if kind == "h":
             return self._paths.clean(raw)
         if not raw or b"\0" in raw or len(raw) > TARGET_LIMIT:
@@ -371,12 +371,6 @@ class _Walker:
             raise self._broken(f"{what} {field!r}", "an octal number")
         return int(text, 8)
 
-    def _field(self, field: bytes, what: str) -> bytes:
-        text = field.rstrip(b"\0")
-        if b"\0" in text:
-            raise ContentError("SM5102", subject=self._subject, got=f"{what} {field!r}", want="nothing after a NUL")
-        return text
-
     def _at(self, path: str) -> str:
         return f"{self._subject}, entry {path!r}"
 
@@ -388,5 +382,6 @@ class _Walker:
         return ContentError("SM5108", subject=where, got=got, want=want)
 
 
-def _text(name: bytes) -> str:
-    return name.rstrip(b"\0").decode("utf-8", "surrogateescape")
+def _text(field: bytes) -> bytes:
+    """Give a field without what fills it up; a NUL that is left is refused where the text is used."""
+    return field.rstrip(b"\0")

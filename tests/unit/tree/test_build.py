@@ -351,6 +351,7 @@ def test_a_compressed_file_is_measured_while_it_is_unpacked(tmp_path: Path) -> N
     with pytest.raises(ContentError) as caught:
         artifact.tree(limits=Limits(unpacked=1 << 20))
     assert caught.value.code == "SM5107"
+    assert not list((tmp_path / "store" / "derived" / "sha256").iterdir())
     assert artifact.tree().bytes == 8 << 20
 
 

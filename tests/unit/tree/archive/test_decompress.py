@@ -97,6 +97,14 @@ def checked(data: bytes) -> bytes:
 
 
 @BOTH
+def test_a_member_behind_padding_that_comes_in_a_piece_of_its_own(method: Compression, compress: Compress) -> None:
+    pieces = [compress(b"one"), bytes(100), compress(b"two")]
+    with pytest.raises(ContentError) as caught:
+        list(decompress(pieces, method, subject="layer 0", ratio=200))
+    assert (caught.value.code, caught.value.got) == ("SM5106", "bytes behind its padding")
+
+
+@BOTH
 def test_a_bomb_is_left_when_it_goes_over_the_ratio(
     method: Compression, compress: Compress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
