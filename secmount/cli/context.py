@@ -20,9 +20,12 @@ from secmount.policy.input import Request
 
 @contextmanager
 def opened(settings: Settings, *, backend: str | None = None) -> Iterator[Application]:
-    """Open the application that the options and the configuration describe."""
+    """Open the application that the options and the configuration describe; learn what the log could not do."""
     with assemble(configured(settings, backend=backend)) as application:
-        yield application
+        try:
+            yield application
+        finally:
+            settings.learned["warnings"] = application.parts.log.warnings
 
 
 def request(verb: str) -> Request:

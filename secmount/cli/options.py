@@ -6,6 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -46,7 +47,7 @@ def common(verb: str) -> Callable[[Callable[..., Outcome]], Callable[..., tuple[
             except SecmountError as err:
                 known = settings.learned
                 outcome = Outcome(verb, artifact=known.get("artifact"), decision=known.get("decision"), error=err)
-            return settings, outcome
+            return settings, replace(outcome, warnings=(*outcome.warnings, *settings.learned.get("warnings", ())))
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

@@ -18,4 +18,4 @@ class Settings:
     verbose: int = 0
     color: str = "auto"
     explicit: bool = False  # whether the user chose the output
-    learned: dict[str, Any] = field(default_factory=dict)  # artifact and decision, for the document of a failure
+    learned: dict[str, Any] = field(default_factory=dict)  # artifact, decision, warnings: for any document
