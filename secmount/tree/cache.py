@@ -17,7 +17,7 @@ from secmount.oci.digest import Digest
 from secmount.store.cas import Store
 from secmount.tree.node import Directory, Dropped, Extent, File, Node, Tree
 
-FORM = "secmount.tree-summary/v1"
+FORM = "secmount.tree-summary/v2"
 DUMP, SUMMARY = "tree", "tree-summary"  # kinds of derived objects
 
 

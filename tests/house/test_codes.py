@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from secmount.cli.main import _VERBS as VERBS
 from secmount.errors import catalog
 
 ROOT = Path(__file__).parents[2]
@@ -77,3 +78,13 @@ def test_no_entry_tells_how_to_switch_a_check_off(code: str) -> None:
     text = " ".join([row["title"], row["consequence"], *row["help"], row["explain"]])
     forbidden = r"--(?:no-|skip|force|insecure)|\b(?:disable|switch off|turn off|bypass|unsigned = true|bind = \"any\")"
     assert not re.search(forbidden, text, re.IGNORECASE)
+
+
+def test_help_names_commands_that_exist() -> None:
+    named = {
+        (code, found[1])
+        for code, row in ROWS.items()
+        for text in (*row["help"], *re.findall(r"`([^`]+)`", row["explain"]))
+        if (found := re.match(r"secmount ([a-z][a-z0-9]*)", text))
+    }
+    assert {(code, verb) for code, verb in named if verb not in VERBS} == set()
