@@ -36,9 +36,10 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
         policy = parts.policy()
         records.policy_loaded(parts, policy)
         admission = consider(parts, wanted, policy, decision_id, observer)
-    except SecmountError as err:
-        err.decision_id = decision_id
-        parts.log.append(records.undecided(parts, wanted, decision_id, policy, err))
+    except Exception as err:  # a bug of ours keeps a decision from being taken, too
+        fault = err if isinstance(err, SecmountError) else SecmountError("SM9001", got=f"{type(err).__name__}: {err}")
+        fault.decision_id = decision_id
+        parts.log.append(records.undecided(parts, wanted, decision_id, policy, fault))
         raise
     kept = {"manifest": admission.resolution.manifest.raw}
     elapsed = max(0, parts.clock() - began)

@@ -207,3 +207,14 @@ def test_an_engine_that_does_not_answer_allows_nothing(secmount: Desk, monkeypat
     assert result.exit == 21 and not Path("mnt").exists()
     row = secmount.log()[-1]
     assert (row["kind"], row["verdict"], row["deny"]) == ("decision", "undecided", ["SM3091"])
+
+
+def test_a_bug_while_deciding_allows_nothing_and_is_recorded(secmount: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def buggy(*_: object) -> None:
+        raise RuntimeError("never seen before")
+
+    monkeypatch.setattr(WasmEngine, "evaluate", buggy)
+    result = secmount.ready().json("mount", REF, "mnt", "--backend", "copy")
+    assert (result.exit, result.code) == (1, "SM9001") and not Path("mnt").exists()
+    row = secmount.log()[-1]
+    assert (row["kind"], row["verdict"], row["deny"]) == ("decision", "undecided", ["SM9001"])
