@@ -23,7 +23,9 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,11}", re.ASCII)  # a decision id (UUIDv7) b
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`entries` oldest first; `details`, `withheld` and `input` are the decision's, from a part if they were long.
+    """`entries` oldest first; `details` and `input` are the decision's, from a part if they were long.
+
+    `withheld` is the mount's, which knows what archives hold, or else the decision's.
 
     `proofs` stand for entries that are proven to be in the log; `problems` say what could not be shown, and why.
     """
@@ -64,6 +66,9 @@ def show(reader: Reader, text: str) -> Story:
     What is missing or changed is a problem of the story: SM7106 (an entry), SM7109 (a part).
     """
     entries = find(reader, text)
+    known = decisions(entry_reader()(entries[0].raw))
+    if _INDEX.fullmatch(text) and known:
+        entries = find(reader, known[0])
     problems: list[SecmountError] = []
     decision = next((entry.record for entry in entries if entry.record["kind"] == "decision"), entries[0].record)
 
@@ -78,7 +83,10 @@ def show(reader: Reader, text: str) -> Story:
 
     parts = decision["parts"] if isinstance(decision.get("parts"), Mapping) else {}
     details = decision.get("details")
-    withheld = part(parts["withheld"]) if "withheld" in parts else decision.get("withheld")
+    done = (entry.record for entry in reversed(entries) if entry.record["kind"] == "mount.done")
+    mounted = next((row for row in done if row.get("withheld") is not None), decision)
+    whole = mounted["parts"] if isinstance(mounted.get("parts"), Mapping) else {}
+    withheld = part(whole["withheld"]) if "withheld" in whole else mounted.get("withheld")
     proofs = []
     for entry in entries:
         try:

@@ -31,7 +31,15 @@ _STEADY = (
         re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b"),
         "01a20c29-8aa9-7bcf-9340-f605078f610d",
     ),
-    (re.compile(r"\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"), "2026-11-24T06:00:00.000Z"),
+    (re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?"), "2026-11-24T06:00:00.000Z"),
+    (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d:\d\d"), "2026-11-24 06:00:00"),
+    (
+        re.compile(r"[\w.-]+/secmount/audit/[0-9a-f]{8}\+[0-9a-f]{8}\+[\w+/]{44}"),
+        "host.example/secmount/audit/5a1e0c42+5f0c2b9e+AQ…",
+    ),
+    (re.compile(r"[\w.-]+/secmount/audit/[0-9a-f]{8}"), "host.example/secmount/audit/5a1e0c42"),
+    (re.compile(r"\baudit-[0-9a-f]{16}\.checkpoint"), "audit-0123456789abcdef.checkpoint"),
+    (re.compile(r"\b\d+ ms\b"), "9 ms"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "…"),
 )
 
