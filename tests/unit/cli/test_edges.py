@@ -126,19 +126,26 @@ def test_a_full_standard_output_is_no_traceback(secmount: Desk) -> None:
     assert done.returncode == 50 and "SM7001" in done.stderr and "Traceback" not in done.stderr
 
 
+# A job in the background inherits SIGINT ignored, and so would the command.
+LISTENING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
 def test_an_interrupt_of_a_followed_log_is_130(secmount: Desk) -> None:
     secmount.ready()("verify", REF)
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "secmount", "audit", "log", "--follow"],
+        [sys.executable, "-c", LISTENING, sys.executable, "-u", "-m", "secmount", "audit", "log", "--follow"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as child:
         assert child.stdout is not None and child.stderr is not None
-        child.stdout.readline()
-        child.send_signal(signal.SIGINT)
-        assert child.wait() == 130
-        assert b"Traceback" not in child.stderr.read()
+        try:
+            child.stdout.readline()
+            child.send_signal(signal.SIGINT)
+            assert child.wait(30) == 130
+            assert b"Traceback" not in child.stderr.read()
+        finally:
+            child.kill()
 
 
 def test_an_interrupt_of_a_mount_leaves_nothing(secmount: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
