@@ -4,7 +4,8 @@
 # Written positively: an artifact is allowed when every id of `ids` is in `holds`, and an id gets there only by a body
 # that is true. What cannot be evaluated (a field that is missing, a pattern that is malformed) is undefined, and so is
 # not in `holds`: it has failed. Hence `x == false` where others write `not x`, and `is_number` before every comparison
-# of times: in Rego null is less than every number.
+# of times: in Rego null is less than every number. Membership is tested by sets, as `opa fmt` 1.22 takes the parentheses
+# out of `(x in y) == false`, which then asks whether x is in `y == false`.
 #
 # No built-in function of the host is used, so that every engine computes the same: regular expressions are RE2, case is
 # folded before the input is written, times are integers.
