@@ -59,6 +59,7 @@ def test_times_layers_and_places_are_not_part_of_it() -> None:
         b"secmount.tree/v2\n/ d 0555 0 - -\n",
         b"secmount.tree/v1\n",
         b"secmount.tree/v1\n/ d 0555 0 - -",
+        b"secmount.tree/v1\n/ d 0555 0 - -\n/a d 0555 0 - -",
         b"secmount.tree/v1\n/ d 0755 0 - -\n",
         b"secmount.tree/v1\n/ d 0555 1 - -\n",
         b"secmount.tree/v1\n/a f 0444 01 sha256:" + b"0" * 64 + b" -\n",
