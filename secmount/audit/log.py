@@ -297,7 +297,7 @@ class AuditLog:
             self._anchors.witness(checkpoint)
 
     def _size(self, folder: Folder) -> int:
-        note = folder.text(CHECKPOINT)
+        note = folder.checkpoint()
         return 0 if note is None else stated(note, subject=f"{self._directory}/{CHECKPOINT}").size
 
     def _salt(self) -> bytes:

@@ -77,7 +77,7 @@ def open_log(
     try:
         folder = Folder(dirfd, directory)
         known = verifier or keys.read_verifier(folder)
-        note = folder.text(CHECKPOINT)
+        note = folder.checkpoint()
         if note is None:
             raise StorageError("SM7105", subject=f"{directory}/{CHECKPOINT}", got="nothing", want="a signed checkpoint")
         checkpoint = open_checkpoint(note, known)

@@ -21,6 +21,7 @@ from secmount.local.fault import faults
 BUNDLE_LIMIT = tiles.WIDTH * (tiles.ENTRY_LIMIT + 2)  # bytes
 PART_LIMIT = 64 << 20  # bytes of one part; inputs hold at most a manifest, a config and attestations
 CHECKPOINT = "checkpoint"
+KEPT = "checkpoint.kept"  # the flushed copy of a checkpoint at most a bundle back
 VERIFIER = "log.vkey"
 PARTS = "parts"
 _RACES = 16  # looks at a partial file that is renamed meanwhile
@@ -51,6 +52,15 @@ class Folder:
             return None if data is None else data.decode()
         except UnicodeDecodeError as err:
             raise StorageError("SM7105", subject=f"{self.shown}/{name}", got="other bytes", want="UTF-8 text") from err
+
+    def checkpoint(self) -> str | None:
+        """Read the signed checkpoint, or None.
+
+        It is replaced in one step but not flushed: an append flushes its entry and nothing else. Where power loss left
+        it empty or zeros, the flushed one is read, and the entries behind that are found again.
+        """
+        note = self.text(CHECKPOINT)
+        return note if note is None or note.strip("\0") else self.text(KEPT) or note
 
     def bundle(self, number: int) -> bytes | None:
         """Read bundle `number` as far as it is written, or None."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from secmount.audit.tlog import edge as edges
 from secmount.audit.tlog import merkle, tiles
-from secmount.audit.tlog.folder import CHECKPOINT, Folder
+from secmount.audit.tlog.folder import CHECKPOINT, KEPT, Folder
 from secmount.audit.tlog.note import Checkpoint
 from secmount.errors import StorageError
 from secmount.local import files
@@ -84,14 +84,15 @@ def put_tile(folder: Folder, level: int, number: int, data: bytes) -> None:
     _remove_partial(folder, path)
 
 
-def put_checkpoint(folder: Folder, note: str) -> None:
-    """Replace the checkpoint in one step; after power loss it is this one or the one before."""
+def put_checkpoint(folder: Folder, note: str, *, keep: bool) -> None:
+    """Replace the checkpoint in one step, unflushed; `keep`: first put a flushed copy beside it (Folder.checkpoint)."""
+    if keep:
+        files.write_atomic(folder.dirfd, KEPT, note.encode(), mode=0o644)
     handle = os.open(
         _TEMPORARY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder.dirfd
     )
     try:
         files.write_all(handle, note.encode())
-        os.fdatasync(handle)
     finally:
         os.close(handle)
     os.rename(_TEMPORARY, CHECKPOINT, src_dir_fd=folder.dirfd, dst_dir_fd=folder.dirfd)
@@ -99,7 +100,7 @@ def put_checkpoint(folder: Folder, note: str) -> None:
 
 def published(folder: Folder) -> int:
     """Give the size that the checkpoint on disk states, unverified: only to see whether there is work left."""
-    lines = (folder.text(CHECKPOINT) or "").split("\n")
+    lines = (folder.checkpoint() or "").split("\n")
     return int(lines[1]) if len(lines) > 2 and lines[1].isdecimal() else 0
 
 

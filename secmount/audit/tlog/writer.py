@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 
 from secmount.audit.tlog import edge as edges
 from secmount.audit.tlog import keys, tiles, tilewriter
-from secmount.audit.tlog.folder import CHECKPOINT, Folder
+from secmount.audit.tlog.folder import CHECKPOINT, KEPT, Folder
 from secmount.audit.tlog.locks import Lock
 from secmount.audit.tlog.note import Checkpoint, Signer, open_checkpoint
 from secmount.errors import StorageError
@@ -133,10 +133,10 @@ class Writer:
 
     def _load(self) -> None:
         signer = keys.open_signer(self._folder, path=self._key, uid=self._uid)
-        note = self._folder.text(CHECKPOINT)
+        note = self._folder.checkpoint()
         if note is None:
             signer = self._create(signer)
-            note = self._folder.text(CHECKPOINT) or ""
+            note = self._folder.checkpoint() or ""
         if signer is None:
             raise StorageError("SM7103", subject=f"{self._path}/{keys.KEY}", got="nothing", want="the key of this log")
         self._signer = signer
@@ -157,7 +157,9 @@ class Writer:
         signer = signer or keys.make_signer(self._folder, random=self._random, host=self._host)
         keys.publish_verifier(self._folder, signer)
         empty = Checkpoint(signer.name, 0, edges.Edge().root())
-        files.write_atomic(self._folder.dirfd, CHECKPOINT, signer.sign(empty.text()).encode(), mode=0o644)
+        note = signer.sign(empty.text()).encode()
+        for name in (KEPT, CHECKPOINT):
+            files.write_atomic(self._folder.dirfd, name, note, mode=0o644)
         self._repairs.append("created")
         return signer
 
@@ -269,7 +271,8 @@ class Writer:
 
     def _publish(self, needed: int) -> None:
         with faults(self._path), self._flush_lock:
-            if tilewriter.published(self._folder) >= needed:
+            before = tilewriter.published(self._folder)
+            if before >= needed:
                 return
             with self._write_lock, self._or_forget():
                 self._follow()
@@ -287,7 +290,7 @@ class Writer:
             with self._write_lock:
                 if self._loaded and self._edge.size // tiles.WIDTH == head.size // tiles.WIDTH:
                     tilewriter.show_partial(self._folder, head.size, self._edge.leaves)
-                tilewriter.put_checkpoint(self._folder, note)
+                tilewriter.put_checkpoint(self._folder, note, keep=before // tiles.WIDTH != head.size // tiles.WIDTH)
             self._anchored(Checkpoint(head.origin, head.size, head.root, note))
 
 

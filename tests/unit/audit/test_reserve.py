@@ -65,10 +65,10 @@ def test_what_comes_into_the_reserve_while_another_append_joins_it_is_kept(
             log.append_essential(unmount(1))
         real = tilewriter.put_checkpoint
 
-        def late(*args: Any) -> None:
+        def late(*args: Any, **named: Any) -> None:
             late_raw = b'{"kind":"unmount","late":true}'
             assert Reserve(other._writer.folder()).put(late_raw)
-            real(*args)
+            real(*args, **named)
 
         with monkeypatch.context() as patch:
             patch.setattr(tilewriter, "put_checkpoint", late)
