@@ -54,6 +54,7 @@ def test_every_inclusion_proof_holds_and_for_nothing_else(size: int, data: st.Da
     assert not merkle.included(leaf, other, size, proof, tree)
     assert not merkle.included(merkle.leaf(b"other"), index, size, proof, tree)
     assert not merkle.included(leaf, index, size, [*proof, tree], tree)
+    assert not merkle.included(leaf, index, 2 * size + 1, proof, tree), "the root is that of another size"
     if proof:
         at = data.draw(st.integers(0, len(proof) - 1))
         assert not merkle.included(leaf, index, size, proof[:at] + proof[at + 1 :], tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def test_a_pod_author_with_many_names_fills_no_disk(desk: Desk) -> None:
                 alone += repeats.note(row, NOW)
             repeats.save()
         assert alone <= REQUESTERS + BUDGET
+    assert len(json.loads((desk.folder / "repeats.json").read_bytes())["budgets"]) == REQUESTERS + 1
     assert (desk.folder / "repeats.json").stat().st_size < 4 << 20
 
 
