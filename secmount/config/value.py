@@ -22,6 +22,24 @@ class AuditLogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """`[registry]`: how registries are asked.
+
+    `helpers`: credential helpers by name, as root the only ones that run. `stale_tags_ms`: how old a kept tag may be
+    when its registry does not answer; None: it is not used.
+    """
+
+    authfile: str | None = None
+    ca_file: str | None = None
+    helpers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    timeout_ms: int = 30_000  # for each read
+    deadline_ms: int | None = None  # for everything a command asks
+    attempts: int = 4
+    private_addresses: bool | None = None  # None: as the face has it (commands: yes; webhook and csi: no)
+    stale_tags_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Absolute folders and bounds; `origin` says for each key: default, the file, environment or flag."""
 
@@ -36,4 +54,6 @@ class Config:
     audit_log: AuditLogSettings = AuditLogSettings()
     policy_deadline_ms: int = POLICY_DEADLINE_MS
     policy_memory_mib: int = POLICY_MEMORY_MIB
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)  # short name to full name
     origin: Mapping[str, str] = field(default_factory=dict, hash=False)
