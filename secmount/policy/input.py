@@ -22,7 +22,7 @@ from secmount.policy.glob import Pattern, fold
 from secmount.policy.rules import LAYOUT, Deny, Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Evidence, Signature, SignatureTime
-from secmount.trust.signer import Signer
+from secmount.trust.signer import KeySigner, Signer
 
 SCHEMA = "secmount.input/v1"
 
@@ -207,7 +207,7 @@ def data(signers: Mapping[str, Signer], rules: tuple[Rule, ...], deny: Deny) -> 
 
 def _signer(signer: Signer) -> Json:
     return {
-        "principal": signer.principal,
+        "principal": signer.principal if isinstance(signer, KeySigner) else None,
         "valid_from": signer.valid_from,
         "valid_until": signer.valid_until,
         "revoked": signer.revoked,

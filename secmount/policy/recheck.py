@@ -16,7 +16,7 @@ from secmount.policy.glob import Pattern
 from secmount.policy.rules import Deny, Policy, Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Evidence, Signature
-from secmount.trust.signer import Signer
+from secmount.trust.signer import KeySigner, Signer
 
 SKEW = 300_000  # milliseconds a signature's time may lie in the future; design 3.4
 
@@ -48,7 +48,9 @@ def credited(
             if signature.principal in spent or name not in signature.signers or name in found:
                 continue
             signer = policy.signers[name]
-            if signature.principal != signer.principal or signature.subject not in resolution.subjects:
+            if not isinstance(signer, KeySigner) or signature.principal != signer.principal:
+                continue
+            if signature.subject not in resolution.subjects:
                 continue
             if unacceptable(signature, signer, rule, resolution.name, now_ms=now_ms) is None:
                 spent.add(signature.principal)

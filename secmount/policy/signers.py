@@ -50,7 +50,7 @@ def read(tables: Table | None, reader: Reader) -> Mapping[str, Signer]:
     return MappingProxyType(signers)
 
 
-def _signer(name: str, table: Table, reader: Reader) -> Signer | None:
+def _signer(name: str, table: Table, reader: Reader) -> KeySigner | None:
     path = table.text("key")
     window = table.table("valid")
     start, end = _window(window)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
@@ -43,6 +43,28 @@ class Signature:
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
     time: SignatureTime = SignatureTime()
     material: Digest | None = None
+    root: str | None = None  # sha256:<hex> of the trust root it stands under; None for a managed key
+    root_updated_ms: int | None = None  # when that root was last vouched for, where anyone says
+    files: Mapping[str, Digest] | None = field(default=None, hash=False)  # what a model signature says the tree is
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A statement about `subject` that is no signature: only a rule's `attestations` ask for it."""
+
+    format: str
+    subject: Digest
+    predicate_type: str
+    predicate: Any = field(hash=False)
+    signers: tuple[str, ...]
+    principal: str
+    issuer: str | None = None
+    identity: str | None = None
+    claims: Mapping[str, str] = field(default_factory=dict, hash=False)
+    time: SignatureTime = SignatureTime()
+    material: Digest | None = None
+    root: str | None = None
+    root_updated_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,7 @@ class Evidence:
 
     subject: Digest
     signatures: tuple[Signature, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
     considered: tuple[Considered, ...] = ()
     truncated: bool = False
     kept: tuple[Kept, ...] = ()

@@ -91,7 +91,8 @@ def _holders(claim: Claim, about: Manifest | Index, signers: Mapping[str, Signer
     if isinstance(claim.by, CertificateChain):
         raise TrustError("SM2006", got="a certificate", want="a signature by a configured key")
     signed = about.raw if claim.signed is None else claim.signed
-    keys = {signer.principal: signer.spki for signer in signers.values()}
+    keyed = [signer for signer in signers.values() if isinstance(signer, KeySigner)]
+    keys = {signer.principal: signer.spki for signer in keyed}
     fitting = [
         principal
         for principal, der in keys.items()
@@ -101,7 +102,7 @@ def _holders(claim: Claim, about: Manifest | Index, signers: Mapping[str, Signer
         raise _unknown(claim.by, keys)
     if len(fitting) > 1:
         raise TrustError("SM2016", got=" and ".join(fitting), want="one key")
-    return tuple(signer for signer in signers.values() if signer.principal == fitting[0])
+    return tuple(signer for signer in keyed if signer.principal == fitting[0])
 
 
 def _unknown(hint: KeyHint, keys: Mapping[str, bytes]) -> TrustError:

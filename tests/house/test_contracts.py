@@ -24,11 +24,18 @@ DOORS = {
     "ctypes": {"secmount.mount.linux"},
     "msgspec": {"secmount.oci", "secmount.config"},
     "opapywasm": {"secmount.policy.wasm"},
+    "oras": {"secmount.publish.push"},
+    "requests": {"secmount.publish.push"},
+    "rfc3161_client": {"secmount.trust.check"},
     "rich": {"secmount.cli"},
+    "sigstore": {"secmount.trust.sigstore"},
+    "sigstore_models": {"secmount.trust.sigstore"},
     "socket": {"secmount.audit.tlog.anchor"},
     "sqlite3": {"secmount.store", "secmount.review.index"},
     "subprocess": {"secmount.audit.tlog.anchor", "secmount.cli.walk"},
+    "tuf": {"secmount.trust.sigstore"},
     "typer": {"secmount.cli"},
+    "urllib3": {"secmount.registry.http"},
     "wasmtime": {"secmount.policy.wasm"},
 }
 
