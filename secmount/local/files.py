@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from secmount.errors import StorageError
 from secmount.local.fault import faults, place_of, storage_error
-from secmount.local.owned import kind
+from secmount.local.owned import check_entry, check_owned, kind
 
 LOCK_WAIT = 30.0  # seconds that `lock` waits unless told otherwise
 _POLL = 0.02  # seconds between two attempts at a lock that is held
@@ -73,6 +73,23 @@ def read_if_any(dirfd: int, name: str, limit: int) -> bytes | None:
         if err.code == "SM7004":
             return None
         raise
+
+
+def read_owned(path: str, *, uid: int, what: str, limit: int) -> bytes:
+    """Read the regular file at `path`, which nobody but root or `uid` controls; links to such a file are followed.
+
+    `what` says what it is for (`configuration file`). Raise `StorageError` SM7010 to SM7012 where others control it,
+    SM7004 (absent), SM7013 (not a regular file), SM7014 (longer than `limit` bytes), SM7003, SM7005.
+    """
+    check_owned(path, uid=uid, what=what)
+    subject = f"{what} {path}"
+    with faults(subject):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # does not wait at a named pipe
+        try:
+            check_entry(os.fstat(handle), uid=uid, what=what, shown=path)
+            return _read(handle, limit, subject)
+        finally:
+            os.close(handle)
 
 
 def _read(handle: int, limit: int, subject: str) -> bytes:

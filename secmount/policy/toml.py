@@ -1,9 +1,7 @@
 """TOML 1.0 with lines, read strictly: the only door of `tomllib` for policy folders.
 
-`tomllib` has no positions. A document's statements are found by growing line prefixes from the end of the statement
-before: the shortest prefix that parses is one statement, as neither an open string nor an open array does. A key's line
-is the first line of its statement. A `Table` gives typed values and notes what is wrong, so that one reading finds all
-faults; a key that nobody asked for is unknown.
+A `Table` gives typed values and notes what is wrong, so that one reading finds all faults; a key that nobody asked for
+is unknown.
 """
 
 from __future__ import annotations
@@ -16,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from secmount.errors import InputError, Place
+from secmount.local.toml import Path, line_of, lines
 
 TOML_LIMIT = 1 << 20  # bytes of policy.toml
 
-Path = tuple[str | int, ...]
 T = TypeVar("T")
 
 _DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d|w)", re.ASCII)
@@ -61,67 +59,10 @@ def parse(data: bytes, *, file: str) -> Document:
         text = data.decode("utf-8")
         values = tomllib.loads(text)
     except ValueError as err:
-        found = re.search(r"\(at line ([0-9]+), column", str(err))
-        raise InputError("SM1201", got=str(err), place=Place(file, int(found[1]) if found else None)) from err
+        raise InputError("SM1201", got=str(err), place=Place(file, line_of(err))) from err
     except RecursionError as err:
         raise InputError("SM1201", got="nested too deeply", place=Place(file)) from err
-    return Document(file, values, _lines(text))
-
-
-def _lines(text: str) -> dict[Path, int]:
-    rows = text.replace("\r\n", "\n").split("\n")
-    lines: dict[Path, int] = {}
-    counts: dict[Path, int] = {}  # elements so far of each array of tables
-    base: Path = ()
-    start = 0
-    while start < len(rows):
-        end, statement = _statement(rows, start)
-        if rows[start].lstrip().startswith("["):
-            base = _header(statement, counts, array=rows[start].lstrip().startswith("[["))
-            for depth in range(1, len(base) + 1):
-                lines.setdefault(base[:depth], start + 1)
-        else:
-            for path in _paths(statement):
-                lines.setdefault(base + path, start + 1)
-        start = end
-    return lines
-
-
-def _statement(rows: list[str], start: int) -> tuple[int, Mapping[str, Any]]:
-    """Parse the statement that begins at `rows[start]`; give the row after it, too.
-
-    Only a row with a closing mark can end what the first row leaves open, so long lists take linear time.
-    """
-    for end in range(start + 1, len(rows) + 1):
-        if end == start + 1 or any(mark in rows[end - 1] for mark in ("]", '"""', "'''")):
-            try:
-                return end, tomllib.loads("\n".join(rows[start:end]))
-            except tomllib.TOMLDecodeError:
-                continue
-    return len(rows), {}
-
-
-def _header(statement: Mapping[str, Any], counts: dict[Path, int], *, array: bool) -> Path:
-    path: Path = ()
-    value: Any = statement
-    names: list[str] = []
-    while isinstance(value, dict) and value:
-        name, value = next(iter(value.items()))
-        names.append(name)
-        if isinstance(value, list):
-            value = value[0]
-    for at, name in enumerate(names):
-        path = (*path, name)
-        if array and at == len(names) - 1:
-            counts[path] = counts.get(path, -1) + 1
-        if path in counts:
-            path = (*path, counts[path])
-    return path
-
-
-def _paths(value: Any, base: Path = ()) -> list[Path]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path for key, item in items for path in ((*base, key), *_paths(item, (*base, key)))]
+    return Document(file, values, lines(text))
 
 
 @dataclass(slots=True)
