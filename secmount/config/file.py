@@ -7,41 +7,58 @@ SECMOUNT_* variables are ignored, and the file and its ancestors must belong to 
 
 from __future__ import annotations
 
-import difflib
 import os
-import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
-from secmount.config.value import AuditLogSettings, Config
-from secmount.errors import InputError, Place
-from secmount.local import owned
-from secmount.tree.limits import Limits
+from secmount.config import sections
+from secmount.config.table import Table
+from secmount.config.value import Config
+from secmount.errors import InputError, Place, StorageError
+from secmount.local import files
+from secmount.local.toml import line_of
 
 FILE_LIMIT = 1 << 20  # bytes
 _FOLDERS = ("store", "policy", "audit", "state")
-_KEYS = (*_FOLDERS, "backend", "locked", "limits", "policy-engine", "audit-log")
+_SECTIONS: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
+    {
+        "limits": sections.limits,
+        "audit-log": sections.audit_log,
+        "registry": sections.registry,
+        "aliases": sections.aliases,
+    }
+)
+_KEYS = (*_FOLDERS, "backend", "locked", "policy-engine", *_SECTIONS)
 _LOCKABLE = frozenset({"store", "policy", "audit", "state", "backend"})
-_LIMITS = {"entries": "entries", "unpacked-size": "unpacked", "ratio": "ratio"}
-_AUDIT_LISTS = {"mask": "mask", "witness-files": "witness_files", "witness-commands": "witness_commands"}
-_ENGINE = {"deadline-ms": "policy_deadline_ms", "memory-mib": "policy_memory_mib"}
+_REGISTRY_FLAGS = ("authfile", "ca-file")
+_NOT_BELIEVED = frozenset({"SM7010", "SM7011", "SM7012"})  # whose it is, who can write to it, links
 
 
 def load(flags: Mapping[str, str | None], environment: Mapping[str, str], *, uid: int) -> Config:
-    """Build the configuration; `flags` holds `config`, `store`, `policy`, `backend` (absolute folders) or None.
+    """Build the configuration.
 
+    `flags` holds `config`, `store`, `policy`, `authfile`, `ca-file` (absolute paths) and `backend`, or None.
     Raise `InputError` SM1101–SM1104, `StorageError` SM70xx where a file is not owned as promise 11 wants.
     """
     path, required = _file(flags, environment, uid)
-    table = _read(path, required=required, uid=uid) if path else {}
+    table = _read(path, required=required, uid=uid)
     base = _defaults(environment, uid)
     values: dict[str, Any] = {}
     origin = dict.fromkeys(("store", "policy", "audit", "state", "backend"), "default")
-    _take_file(table, path or "", values, origin)
+    _take_file(table, values, origin)
     locked = values.get("locked", frozenset())
-    overrides = {key: (value, "flag") for key, value in flags.items() if key != "config" and value is not None}
+    given = {key: value for key in _REGISTRY_FLAGS if (value := flags.get(key)) is not None}
+    words: dict[str, Any] = {key.replace("-", "_"): value for key, value in given.items()}
+    values["registry"] = replace(values.get("registry", base.registry), **words)
+    origin.update({f"registry.{key}": "flag" for key in given})
+    overrides = {
+        key: (value, "flag")
+        for key, value in flags.items()
+        if key not in ("config", *_REGISTRY_FLAGS) and value is not None
+    }
     if uid != 0:
         for key in ("store", "policy"):
             value = environment.get(f"SECMOUNT_{key.upper()}")
@@ -54,12 +71,12 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], *, uid
     for key in ("audit", "state"):
         if key not in locked and origin["store"] != "default":
             values.setdefault(key, os.path.join(values["store"], key))
-        elif "store" in table:  # locked: where the file's store has it, whatever a flag says
-            values.setdefault(key, os.path.join(_folder("store", table["store"], path or ""), key))
+        elif "store" in table.values:  # locked: where the file's store has it, whatever a flag says
+            values.setdefault(key, os.path.join(table.absolute("store"), key))
     return replace(base, **values, origin=origin)
 
 
-def _file(flags: Mapping[str, str | None], environment: Mapping[str, str], uid: int) -> tuple[str | None, bool]:
+def _file(flags: Mapping[str, str | None], environment: Mapping[str, str], uid: int) -> tuple[str, bool]:
     chosen = flags.get("config") or environment.get("SECMOUNT_CONFIG")
     if chosen:
         return os.path.abspath(chosen), True
@@ -88,102 +105,40 @@ def _defaults(environment: Mapping[str, str], uid: int) -> Config:
     )
 
 
-def _read(path: str, *, required: bool, uid: int) -> dict[str, Any]:
+def _read(path: str, *, required: bool, uid: int) -> Table:
     if not os.path.lexists(path) and not required:
-        return {}
+        return Table(path, "", {})
     try:
-        owned.check_owned(path, uid=uid, what="configuration file")
-        with open(path, "rb", opener=_at_once) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError("SM1101", subject=path, got="not a regular file", want="a TOML file")
-            data = file.read(FILE_LIMIT + 1)
-    except OSError as err:
-        raise InputError("SM1101", subject=path, got=err.strerror or str(err)) from err
-    if len(data) > FILE_LIMIT:
-        raise InputError("SM1102", subject=path, got=f"more than {FILE_LIMIT} bytes", want=f"at most {FILE_LIMIT}")
+        data = files.read_owned(path, uid=uid, what="configuration file", limit=FILE_LIMIT)
+    except StorageError as err:
+        if err.code in _NOT_BELIEVED:
+            raise
+        code = "SM1102" if err.code == "SM7014" else "SM1101"
+        raise InputError(code, subject=path, got=err.got, want=err.want) from err
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise InputError("SM1102", subject=path, got=str(err), want="TOML 1.0 in UTF-8") from err
+        text = data.decode("utf-8")
+        return Table(path, text, tomllib.loads(text))
+    except (ValueError, RecursionError) as err:
+        line = line_of(err) if isinstance(err, ValueError) else None
+        raise InputError(
+            "SM1102", subject=path, got=str(err), want="TOML 1.0 in UTF-8", place=Place(path, line)
+        ) from err
 
 
-def _at_once(path: str, flags: int) -> int:
-    """Open without waiting for somebody at the other end of a named pipe."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _take_file(table: dict[str, Any], path: str, values: dict[str, Any], origin: dict[str, str]) -> None:
-    for key, value in table.items():
+def _take_file(table: Table, values: dict[str, Any], origin: dict[str, str]) -> None:
+    table.known(_KEYS)
+    for key in table.values:
         if key in _FOLDERS:
-            values[key] = _folder(key, value, path)
+            values[key] = table.absolute(key)
         elif key == "backend":
-            values[key] = _text(key, value, path)
+            values[key] = table.text(key)
         elif key == "locked":
-            values[key] = _locked(value, path)
-        elif key == "limits":
-            values[key] = replace(Limits(), **_whole(key, value, _LIMITS, path))
+            values[key] = frozenset(table.texts(key, of=_LOCKABLE))
         elif key == "policy-engine":
-            values.update(_whole(key, value, _ENGINE, path))
-        elif key == "audit-log":
-            values["audit_log"] = _audit_log(value, path)
+            values.update(sections.engine(table.table(key)))
         else:
-            raise _misuse(key, _nearest(key, _KEYS), path)
+            values[key.replace("-", "_")] = _SECTIONS[key](table.table(key))
         if key in origin:
-            origin[key] = path
-
-
-def _folder(key: str, value: object, path: str) -> str:
-    text = _text(key, value, path)
-    if not os.path.isabs(text):
-        raise _misuse(f"{key} = {text!r}", "an absolute path", path)
-    return os.path.normpath(text)
-
-
-def _text(key: str, value: object, path: str) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise _misuse(f"{key} = {value!r}", "a text", path)
-    return value
-
-
-def _locked(value: object, path: str) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) and item in _LOCKABLE for item in value):
-        raise _misuse(f"locked = {value!r}", f"a list of {', '.join(sorted(_LOCKABLE))}", path)
-    return frozenset(value)
-
-
-def _audit_log(value: object, path: str) -> AuditLogSettings:
-    if not isinstance(value, dict):
-        raise _misuse(f"audit-log = {value!r}", "a table", path)
-    found: dict[str, Any] = {}
-    for key, item in value.items():
-        name = f"audit-log.{key}"
-        if key == "key":
-            found[key] = _folder(name, item, path)
-        elif key not in _AUDIT_LISTS:
-            raise _misuse(name, _nearest(key, ("key", *_AUDIT_LISTS)), path)
-        elif not isinstance(item, list):
-            raise _misuse(f"{name} = {item!r}", "a list", path)
-        else:
-            read = _text if key == "mask" else _folder
-            found[_AUDIT_LISTS[key]] = tuple(read(name, each, path) for each in item)
-    return AuditLogSettings(**found)
-
-
-def _whole(section: str, value: object, names: Mapping[str, str], path: str) -> dict[str, int]:
-    if not isinstance(value, dict):
-        raise _misuse(f"{section} = {value!r}", "a table", path)
-    for key, item in value.items():
-        if key not in names:
-            raise _misuse(f"{section}.{key}", _nearest(key, tuple(names)), path)
-        if type(item) is not int or item < 1:
-            raise _misuse(f"{section}.{key} = {item!r}", "a whole number of at least 1", path)
-    return {names[key]: item for key, item in value.items()}
-
-
-def _nearest(key: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(key, known, 1)
-    return f"{close[0]}" if close else f"one of {', '.join(known)}"
-
-
-def _misuse(got: str, want: str, path: str) -> InputError:
-    return InputError("SM1103", subject=path, got=got, want=want, place=Place(path))
+            origin[key] = table.file
+        elif isinstance(table.values[key], dict):
+            origin.update((f"{key}.{name}", table.file) for name in table.values[key])
