@@ -12,6 +12,7 @@ TRAILER_LIMIT = (
     16 << 20
 )  # bytes of zeros after an archive's end; GNU tar pads to its blocking factor, 10 KiB by default
 STEPS_LIMIT = 32_000_000  # components that symlinks of one tree may lead through, all together; a few seconds
+MEMBERS_LIMIT = 2_000_000  # gzip members or zstd frames of a layer; lazy formats have one a file, empty ones cost time
 RATIO_FREE = 256 << 20  # bytes that any compressed layer may unpack to, whatever the ratio
 
 

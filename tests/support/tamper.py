@@ -107,6 +107,13 @@ def gone(desk: Desk) -> None:
     (desk.folder / "checkpoint").unlink()
 
 
+def emptied(desk: Desk) -> None:
+    """As if power had been lost: the flushed checkpoint is read, and the entries behind it are cut off."""
+    (desk.folder / "checkpoint").write_bytes(b"")
+    size = int((desk.folder / "checkpoint.kept").read_text().split("\n")[1])
+    entries(desk, lambda rows: rows[: size % tiles.WIDTH], 2)
+
+
 def tile(desk: Desk) -> None:
     path = desk.folder / tiles.tile_path(0, 0)
     data = bytearray(path.read_bytes())
@@ -154,6 +161,7 @@ ROWS = (
     Tampering("the checkpoint changed", forged),
     Tampering("the checkpoint signed by another key, `log.vkey` too", forged_with_another_key),
     Tampering("the checkpoint deleted", gone),
+    Tampering("the checkpoint emptied, and the end cut off to `checkpoint.kept`", emptied),
     Tampering("a hash in a tile of level 0", tile),
     Tampering("a tile of level 1", upper_tile),
     Tampering("a decision's input changed", input_changed),

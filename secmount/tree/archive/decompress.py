@@ -14,7 +14,7 @@ from typing import Any
 
 from secmount.errors import ContentError
 from secmount.oci.layer import Compression
-from secmount.tree.limits import RATIO_FREE
+from secmount.tree.limits import MEMBERS_LIMIT, RATIO_FREE
 
 CHUNK = 1 << 20  # bytes of a piece that comes out
 WINDOW_LOG = 27  # 128 MiB of memory for a zstd window; the zstd command's own limit without --long
@@ -114,7 +114,7 @@ def _zstd() -> tuple[Callable[[], _Zstd], type[Exception]]:
 def _members(packed: Iterable[bytes], start: Callable[[], _Gzip | _Zstd], subject: str) -> Iterator[tuple[bytes, int]]:
     """Yield pieces of at most CHUNK bytes, each with how much has been read so far."""
     decoder: _Gzip | _Zstd | None = start()
-    taken, step, padded = 0, _MOST_STEP, False
+    taken, step, padded, members = 0, _MOST_STEP, False, 1
     for chunk in packed:
         view, at = memoryview(chunk), 0
         while at < len(view):
@@ -125,7 +125,9 @@ def _members(packed: Iterable[bytes], start: Callable[[], _Gzip | _Zstd], subjec
                     continue
                 if padded:
                     raise _broken(subject, "bytes behind its padding")
-                decoder = start()
+                decoder, members = start(), members + 1
+                if members > MEMBERS_LIMIT:
+                    raise ContentError("SM5107", subject=subject, got="more members", want=f"at most {MEMBERS_LIMIT}")
             yield decoder.feed(part), taken + at + len(part)
             while not decoder.hungry and decoder.rest is None:
                 yield decoder.feed(b""), taken + at + len(part)

@@ -34,6 +34,7 @@ def test_the_limits_are_those_of_the_code() -> None:
             f"{default.unpacked >> 40} TiB, or a rule's `max-unpacked-size`"
         ),
         "compressed layer to what it unpacks to": f"1 to {default.ratio}, beyond {limits.RATIO_FREE >> 20} MiB",
+        "gzip members or zstd frames of a layer": f"{limits.MEMBERS_LIMIT:,}",
         "a pax or GNU extension record": f"{limits.EXTENDED_LIMIT >> 20} MiB",
         "zeros behind an archive's end": f"{limits.TRAILER_LIMIT >> 20} MiB",
         "a zstd frame's window": f"{1 << decompress.WINDOW_LOG >> 20} MiB",

@@ -50,6 +50,13 @@ def test_many_small_members(method: Compression, compress: Compress) -> None:
     assert undo(compress(b"ab") * 20_000, method) == b"ab" * 20_000
 
 
+@BOTH
+def test_members_are_counted(method: Compression, compress: Compress, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MEMBERS_LIMIT", 5)
+    assert undo(compress(b"a") * 5, method) == b"aaaaa"
+    assert refused(compress(b"") * 6, method).code == "SM5107"
+
+
 def test_skippable_frames() -> None:
     assert undo(SKIPPABLE + zstd(b"a") + SKIPPABLE + zstd(b"b") + SKIPPABLE, "zstd") == b"ab"
     assert compression(SKIPPABLE) == "zstd"
