@@ -86,6 +86,7 @@ ROWS: tuple[Row, ...] = (
             "app/templates/a.yaml": b"kind: A",
             "chart.prov": b"-----BEGIN PGP",
         },
+        real="test_helm.py: `helm pull --untar`",
     ),
     Row(
         "Helm",
