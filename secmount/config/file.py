@@ -43,7 +43,7 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], *, uid
     `flags` holds `config`, `store`, `policy`, `authfile`, `ca-file` (absolute paths) and `backend`, or None.
     Raise `InputError` SM1101–SM1104, `StorageError` SM70xx where a file is not owned as promise 11 wants.
     """
-    path, required = _file(flags, environment, uid)
+    path, required = place(flags, environment, uid)
     table = _read(path, required=required, uid=uid)
     base = _defaults(environment, uid)
     values: dict[str, Any] = {}
@@ -76,7 +76,8 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], *, uid
     return replace(base, **values, origin=origin)
 
 
-def _file(flags: Mapping[str, str | None], environment: Mapping[str, str], uid: int) -> tuple[str, bool]:
+def place(flags: Mapping[str, str | None], environment: Mapping[str, str], uid: int) -> tuple[str, bool]:
+    """Give the path of the file, and whether it must be there because somebody named it."""
     chosen = flags.get("config") or environment.get("SECMOUNT_CONFIG")
     if chosen:
         return os.path.abspath(chosen), True

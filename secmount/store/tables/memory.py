@@ -95,6 +95,11 @@ class Tags:
         )
         return (read_digest(rows[0][0], self._connection.path), int(rows[0][1])) if rows else None
 
+    def newest_ms(self) -> int | None:
+        """Give the milliseconds of the latest answer, None where there is none."""
+        rows = self._connection.rows("SELECT max(at_ms) FROM tags")
+        return None if rows[0][0] is None else int(rows[0][0])
+
     def put(self, name: str, tag: str, digest: Digest, at_ms: int) -> None:
         """Remember the answer."""
         sql = "INSERT OR REPLACE INTO tags (name, tag, digest, at_ms) VALUES (?, ?, ?, ?)"
