@@ -1,0 +1,1 @@
+"""A source over a registry: OCI distribution-spec v1.1, read only, through urllib3 alone."""
