@@ -23,6 +23,7 @@ class Access:
     client_certificate: tuple[str, str] | None = None  # PEM files: certificate chain, key
     credential_key: str = ""  # what credentials are kept under: `docker.io`, else the host
     credentials: bool = True
+    or_http: bool = False  # `insecure`: plain HTTP where the host does not speak TLS, as the containers tools do it
 
 
 @dataclass(frozen=True, slots=True)
