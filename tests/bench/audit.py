@@ -127,16 +127,25 @@ def appending(place: Path, rounds: int) -> Iterator[str]:
         command = [sys.executable, "-m", PROCESS, "--append", str(folder)]
         with opened(folder) as log_:
             log_.append(decision(0))
-        running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(PROCESSES)]
+        running = [started(command) for _ in range(PROCESSES)]
         for process in running:
             assert process.stdout is not None
             process.stdout.read(1)  # it is ready
         began = time.perf_counter()
         for process in running:
-            process.communicate(b"go")
+            assert process.stdin is not None
+            process.stdin.write(b"!")
+            process.stdin.close()
+        for process in running:
+            assert process.wait() == 0
         rates.append(PROCESSES * EACH / (time.perf_counter() - began))
     spread = f"{min(rates):.0f} to {max(rates):.0f}"
     yield shown("durable appends, 4 processes", "≥ 1000/s", f"{statistics.median(rates):.0f}/s", spread)
+
+
+def started(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start one of the processes, which waits for a byte."""
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
 
 def flushed(handle: int, data: bytes) -> None:

@@ -8,6 +8,8 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from secmount.errors import StorageError
@@ -38,23 +40,7 @@ class Lock:
             self._handle = -1
 
     def __enter__(self) -> None:
-        deadline, pause = time.monotonic() + WAIT, _FIRST_PAUSE
-        if not self._threads.acquire(timeout=WAIT):
-            raise self._busy()
-        try:
-            while True:
-                try:
-                    fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as err:
-                    if time.monotonic() > deadline:
-                        raise self._busy() from err
-                    time.sleep(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE)
-                else:
-                    return
-        except BaseException:
-            self._threads.release()
-            raise
+        self._wait(lambda: False)
 
     def __exit__(
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
@@ -63,6 +49,41 @@ class Lock:
             fcntl.flock(self._handle, fcntl.LOCK_UN)
         finally:
             self._threads.release()
+
+    @contextmanager
+    def unless(self, done: Callable[[], bool]) -> Iterator[bool]:
+        """Hold the lock for the block, or give False without it as soon as `done`: what was to do has been done."""
+        if done() or not self._wait(done):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self.__exit__(None, None, None)
+
+    def _wait(self, done: Callable[[], bool]) -> bool:
+        """Take the lock; False if `done` came first. Raise `StorageError` SM7114 after WAIT seconds."""
+        deadline, pause = time.monotonic() + WAIT, _FIRST_PAUSE
+        while not self._try():
+            if done():
+                return False
+            if time.monotonic() > deadline:
+                raise self._busy()
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        return True
+
+    def _try(self) -> bool:
+        if not self._threads.acquire(blocking=False):
+            return False
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException as err:
+            self._threads.release()
+            if isinstance(err, BlockingIOError):
+                return False
+            raise
+        return True
 
     def _busy(self) -> StorageError:
         return StorageError("SM7114", subject=f"audit log, {self._name}", got=f"held for {WAIT:g} s", want="its turn")

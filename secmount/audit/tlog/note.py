@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -88,10 +89,18 @@ class Signer:
 
     def sign(self, text: str) -> str:
         """Make a note of `text`, which ends in a newline."""
+        return self.signing()(text)
+
+    def signing(self) -> Callable[[str], str]:
+        """Give `sign` for whoever signs often: the key is made ready once."""
         private = self._private()
         known = key_id(self.name, private.public_key().public_bytes_raw())
-        coded = base64.b64encode(known + private.sign(text.encode())).decode()
-        return f"{text}\n— {self.name} {coded}\n"
+
+        def sign(text: str) -> str:
+            coded = base64.b64encode(known + private.sign(text.encode())).decode()
+            return f"{text}\n— {self.name} {coded}\n"
+
+        return sign
 
     def _private(self) -> Ed25519PrivateKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -113,7 +113,7 @@ class Writer:
         self._offset = 0  # bytes of the last bundle that hold whole entries
         self._torn = 0  # bytes behind them
         self._loaded = False
-        self._signer: Signer | None = None
+        self._signing: tuple[str, Callable[[str], str]] | None = None  # the log's name, and what signs for it
 
     @contextmanager
     def _or_forget(self) -> Iterator[None]:
@@ -139,7 +139,7 @@ class Writer:
             note = self._folder.checkpoint() or ""
         if signer is None:
             raise StorageError("SM7103", subject=f"{self._path}/{keys.KEY}", got="nothing", want="the key of this log")
-        self._signer = signer
+        self._signing = signer.name, signer.signing()
         checkpoint = open_checkpoint(note, signer.verifier())
         self._edge = self._restore(checkpoint)
         remembered = self._remembered()
@@ -270,23 +270,26 @@ class Writer:
         self._offset = 0
 
     def _publish(self, needed: int) -> None:
-        with faults(self._path), self._flush_lock:
+        def covered() -> bool:
+            return tilewriter.published(self._folder) >= needed
+
+        with faults(self._path), self._flush_lock.unless(covered) as mine:
             before = tilewriter.published(self._folder)
-            if before >= needed:
+            if not mine or before >= needed:
                 return
             with self._write_lock, self._or_forget():
                 self._follow()
-                signer = self._signer
-                if signer is None:
+                if self._signing is None:
                     raise ValueError("the log is not loaded")
-                head = Checkpoint(signer.name, self._edge.size, self._edge.root())
+                origin, sign = self._signing
+                head = Checkpoint(origin, self._edge.size, self._edge.root())
                 bundle = None if self._head is None else os.dup(self._head)
             if bundle is not None:
                 try:
                     os.fdatasync(bundle)
                 finally:
                     os.close(bundle)
-            note = signer.sign(head.text())
+            note = sign(head.text())
             with self._write_lock:
                 if self._loaded and self._edge.size // tiles.WIDTH == head.size // tiles.WIDTH:
                     tilewriter.show_partial(self._folder, head.size, self._edge.leaves)
