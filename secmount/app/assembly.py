@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from secmount.app.ways import Ways
 from secmount.audit.log import AuditLog
 from secmount.audit.tlog.anchor import Witness
 from secmount.config.value import Config
 from secmount.errors import InputError
 from secmount.local.owned import make_directory
-from secmount.oci.reference import LayoutReference, Reference
-from secmount.pipeline.parts import Parts
+from secmount.oci.reference import Reference, RegistryReference
+from secmount.pipeline.parts import Network, Parts
 from secmount.policy import folder
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def now_ms() -> int:
 
 
 @contextmanager
-def assemble(config: Config) -> Iterator[Application]:
-    """Put the objects of one command together, and close them after it."""
+def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
+    """Put the objects of one command together, and close them after it; `ways`: how it may use the network."""
+    ways = ways or Ways()
     uid = os.geteuid()
     with ExitStack() as stack:
         log = _log(config, uid)
@@ -77,7 +79,9 @@ def assemble(config: Config) -> Iterator[Application]:
 
         parts = Parts(
             policy=cache(lambda: _policy(config, uid)),
-            open_source=lambda reference: _open_source(reference, stack),
+            open_source=cache(lambda reference: _open_source(reference, config, ways, stack)),
+            kept_source=cache(lambda: _kept_source(store(), stack)),
+            network=Network(ways.offline, ways.pull, config.registry.stale_tags_ms),
             engine=engine,
             engine_name=ENGINE,
             store=store,
@@ -125,9 +129,11 @@ def _no_policy(config: Config, uid: int) -> InputError:
     return InputError("SM1105", subject=config.policy, got=got, want="a policy folder")
 
 
-def _open_source(reference: Reference, stack: ExitStack) -> Source:
-    if not isinstance(reference, LayoutReference):
-        raise InputError("SM1016", subject=reference.text, got=reference.name, want="oci:PATH or oci-archive:PATH")
+def _open_source(reference: Reference, config: Config, ways: Ways, stack: ExitStack) -> Source:
+    if isinstance(reference, RegistryReference):
+        from secmount.app.wire import registry
+
+        return stack.enter_context(closing(registry(reference.name, config, ways)))
     if reference.archive:
         from secmount.registry.archive import ArchiveSource
 
@@ -135,6 +141,12 @@ def _open_source(reference: Reference, stack: ExitStack) -> Source:
     from secmount.registry.layout import LayoutSource
 
     return stack.enter_context(LayoutSource(reference.path))
+
+
+def _kept_source(store: Store, stack: ExitStack) -> Source:
+    from secmount.registry.layout import LayoutSource
+
+    return stack.enter_context(LayoutSource(store.root))
 
 
 def _backends(config: Config, store: Store, uid: int) -> Mapping[str, Backend]:

@@ -165,10 +165,13 @@ def decision_details(
     considered: Iterable[Mapping[str, Any]],
     approved: Iterable[int],
     elapsed_ms: int | None = None,
+    evidence_from: str | None = None,
+    tag_resolved: str | None = None,
 ) -> dict[str, Any]:
     """Build the `details` of a decision: rule and line in policy.toml, every check, every signature looked at.
 
-    `name` is what the rule was chosen by, `elapsed_ms` the time from the request to the decision.
+    `name` is what the rule was chosen by, `elapsed_ms` the time from the request to the decision, `evidence_from` a
+    layout, the registry or the store, `tag_resolved` when the tag was last resolved where the registry was not asked.
     """
     return {
         "name": name,
@@ -180,6 +183,8 @@ def decision_details(
         ],
         "approved": list(approved),
         "elapsed_ms": elapsed_ms,
+        "evidence_from": evidence_from,
+        "tag_resolved": tag_resolved,
     }
 
 

@@ -17,7 +17,9 @@ from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.progress import Progress
 from secmount.cli.view.settings import Settings
 
-Ref = Annotated[str, typer.Argument(metavar="REF", help="oci:PATH[:TAG|@DIGEST] or oci-archive:PATH[:TAG|@DIGEST].")]
+Ref = Annotated[
+    str, typer.Argument(metavar="REF", help="HOST/NAME[:TAG][@DIGEST], oci:PATH[:TAG|@DIGEST] or oci-archive:….")
+]
 Dir = Annotated[str, typer.Argument(metavar="DIR", help="An empty folder, or one to be made in an existing folder.")]
 AsName = Annotated[
     str | None,
@@ -26,38 +28,84 @@ AsName = Annotated[
 OnPlatform = Annotated[
     str | None, typer.Option("--platform", metavar="OS/ARCH", help="Which entry of an index; default: this machine.")
 ]
+Pull = Annotated[
+    str,
+    typer.Option(
+        "--pull",
+        metavar="always|missing|never",
+        help="Ask the registry anew; only for what is not held; never. A tag is asked for unless never.",
+    ),
+]
 
 
 def register(application: typer.Typer) -> None:
     """Add the commands of this module."""
+    application.command()(resolve)
     application.command()(verify)
+    application.command()(pull)
     application.command()(mount)
     application.command()(unmount)
     application.command("umount", hidden=True)(unmount)
 
 
-@common("verify")
-def verify(settings: Settings, ref: Ref, as_name: AsName = None, platform: OnPlatform = None) -> Outcome:
+@common("resolve", network=True)
+def resolve(settings: Settings, ref: Ref, platform: OnPlatform = None, fresh: Pull = "missing") -> Outcome:
+    """Show which digest a reference means. It needs a rule, as no registry is asked without one; nothing is verified.
+
+    secmount resolve ghcr.io/acme/model:v1
+    """
+    from secmount.pipeline.origin import meaning
+
+    wanted = context.wanted(settings, "resolve", ref, platform=platform)
+    with context.opened(settings, pull=fresh) as application:
+        return results.resolved(meaning(application.parts, wanted), settings, now_ms=now_ms())
+
+
+@common("verify", network=True)
+def verify(
+    settings: Settings, ref: Ref, as_name: AsName = None, platform: OnPlatform = None, fresh: Pull = "missing"
+) -> Outcome:
     """Show, and record, the decision that mount would take. Nothing is pulled or mounted.
 
+    secmount verify ghcr.io/acme/model:v1
     secmount verify oci:/srv/models/bert:v1
     """
     from secmount.pipeline.admit import admit
 
-    wanted = context.wanted("verify", ref, as_name=as_name, platform=platform)
-    with context.opened(settings) as application:
+    wanted = context.wanted(settings, "verify", ref, as_name=as_name, platform=platform)
+    with context.opened(settings, pull=fresh) as application:
         return results.admission(
             "verify", admit(application.parts, wanted, Learning(settings)), settings, now_ms=now_ms()
         )
 
 
-@common("mount")
+@common("pull", network=True)
+def pull(
+    settings: Settings, ref: Ref, as_name: AsName = None, platform: OnPlatform = None, fresh: Pull = "missing"
+) -> Outcome:
+    """Put an artifact into the store, if the policy approves, so that it can be mounted without its registry.
+
+    secmount pull ghcr.io/acme/model:v1
+    """
+    from secmount.pipeline.fetch import Pulled
+    from secmount.pipeline.fetch import pull as fetch
+
+    wanted = context.wanted(settings, "pull", ref, as_name=as_name, platform=platform)
+    with context.opened(settings, pull=fresh) as application, Progress.on(settings, sys.stderr) as progress:
+        result = fetch(application.parts, wanted, Learning(settings, progress))
+        if isinstance(result, Pulled):
+            return results.pulled(result, settings)
+        return results.admission("pull", result, settings, now_ms=now_ms())
+
+
+@common("mount", network=True)
 def mount(
     settings: Settings,
     ref: Ref,
     directory: Dir,
     as_name: AsName = None,
     platform: OnPlatform = None,
+    fresh: Pull = "missing",
     backend: Annotated[
         str | None, typer.Option("--backend", metavar="erofs|copy", help="copy: files are copied, not mounted.")
     ] = None,
@@ -72,18 +120,22 @@ def mount(
 ) -> Outcome:
     """Mount an artifact read-only at a folder, if the policy approves.
 
+    secmount mount ghcr.io/acme/model:v1 /mnt/model
     secmount mount oci:/srv/models/bert:v1 /mnt/bert
     """
     from secmount.pipeline.mount import Placed
     from secmount.pipeline.mount import mount as place
 
     directory = named("DIR", directory)
-    wanted = context.wanted("mount", ref, as_name=as_name, platform=platform, exec=exec)
+    wanted = context.wanted(settings, "mount", ref, as_name=as_name, platform=platform, exec=exec)
     wanted = replace(wanted, uid=uid, gid=gid)
     form = flattening.options(
         subpath=subpath, include=include, exclude=exclude, portable=portable, on_conflict=on_conflict
     )
-    with context.opened(settings, backend=backend) as application, Progress.on(settings, sys.stderr) as progress:
+    with (
+        context.opened(settings, backend=backend, pull=fresh) as application,
+        Progress.on(settings, sys.stderr) as progress,
+    ):
         observer, chosen = Learning(settings, progress), application.config.backend
         result = place(
             application.parts, wanted, directory, backend=chosen, build=application.build(form), observer=observer

@@ -6,8 +6,10 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal, cast
 
 from secmount.app.assembly import Application, assemble
+from secmount.app.ways import Ways
 from secmount.cli.configured import configured
 from secmount.cli.view.settings import Settings
 from secmount.errors import InputError
@@ -19,13 +21,29 @@ from secmount.policy.input import Request
 
 
 @contextmanager
-def opened(settings: Settings, *, backend: str | None = None) -> Iterator[Application]:
+def opened(settings: Settings, *, backend: str | None = None, pull: str = "missing") -> Iterator[Application]:
     """Open the application that the options and the configuration describe; learn what the log could not do."""
-    with assemble(configured(settings, backend=backend)) as application:
+    with assemble(configured(settings, backend=backend), ways(settings, pull=pull)) as application:
         try:
             yield application
         finally:
             settings.learned["warnings"] = application.parts.log.warnings
+
+
+def ways(settings: Settings, *, pull: str = "missing") -> Ways:
+    """Say how the network may be used."""
+    if pull not in ("always", "missing", "never"):
+        raise InputError("SM1010", subject="--pull", got=pull, want="always, missing or never")
+    if settings.offline and pull == "always":
+        raise InputError("SM1010", subject="--pull always", got="--offline, too", want="one of them")
+    return Ways(
+        offline=settings.offline,
+        pull=cast("Literal['always', 'missing', 'never']", pull),
+        authfile=settings.authfile,
+        ca_file=settings.ca_file,
+        plain_http=settings.plain_http,
+        deadline_ms=settings.timeout,
+    )
 
 
 def request(verb: str) -> Request:
@@ -38,9 +56,17 @@ def request(verb: str) -> Request:
     return Request(face="cli", use="cli", verb=verb, user=user)
 
 
-def wanted(verb: str, text: str, *, as_name: str | None, platform: str | None, exec: bool = False) -> Wanted:
+def wanted(
+    settings: Settings,
+    verb: str,
+    text: str,
+    *,
+    as_name: str | None = None,
+    platform: str | None = None,
+    exec: bool = False,
+) -> Wanted:
     """Parse what the user names; raise `InputError` SM1001–SM1003, SM1013, SM1014."""
-    parsed = reference.parse(text, cwd=os.getcwd())
+    parsed = named(settings, text)
     if as_name is not None:
         if not isinstance(parsed, LayoutReference):
             raise InputError("SM1013", subject=text, got=f"--as {as_name}", want="an oci: or oci-archive: reference")
@@ -49,6 +75,21 @@ def wanted(verb: str, text: str, *, as_name: str | None, platform: str | None, e
         except InputError as err:
             raise InputError("SM1013", subject=f"--as {as_name}", got=err.got, want=err.want) from err
     return Wanted(parsed, request(verb), as_name, _platform(platform), exec)
+
+
+def named(settings: Settings, text: str) -> reference.Reference:
+    """Parse a reference; a short name is looked up among the aliases and nowhere else."""
+    try:
+        return reference.parse(text, cwd=os.getcwd())
+    except InputError as err:
+        if err.code != "SM1002":
+            raise
+        from secmount.app.wire import full_name
+
+        whole = full_name(text, configured(settings))
+        if whole is None:
+            raise
+        return reference.parse(whole, cwd=os.getcwd())
 
 
 def _platform(text: str | None) -> Platform | None:

@@ -33,7 +33,7 @@ def ls(settings: Settings) -> Outcome:
         return listing.overview(store)
 
 
-@common("inspect")
+@common("inspect", network=True)
 def inspect(
     settings: Settings,
     what: Annotated[str, typer.Argument(metavar="DIR|REF", help="Where something is mounted, or a reference.")],
@@ -53,7 +53,7 @@ def inspect(
     with context.opened(settings) as application:
         if what.startswith((".", "/")) or os.path.isdir(what):
             return inspection.of_mount(application, what)
-        wanted = context.wanted("inspect", what, as_name=as_name, platform=platform)
+        wanted = context.wanted(settings, "inspect", what, as_name=as_name, platform=platform)
         if tree:
             return inspection.of_tree(application, wanted, settings)
         return inspection.of_reference(application, wanted, settings)

@@ -25,7 +25,9 @@ from secmount.cli.view.settings import Settings
 from secmount.errors import InputError, SecmountError
 
 _VERBS = {
+    "resolve": "access",
     "verify": "access",
+    "pull": "access",
     "mount": "access",
     "unmount": "access",
     "umount": "access",
@@ -37,8 +39,10 @@ _VERBS = {
     "policy": "policy",
     "audit": "audit",
     "demo": "demo",
-    "explain": "about",
-    "version": "about",
+    "config": "program.config",
+    "doctor": "program.doctor",
+    "explain": "program.about",
+    "version": "program.about",
 }
 _SAME = {"umount": "unmount"}
 _INTERRUPTED = 130

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from secmount.oci.descriptor import Platform
 from secmount.oci.reference import Reference
+from secmount.pipeline.origin import Origin
 from secmount.policy.decision import Approved, Decision, Denied
 from secmount.policy.input import Request
 from secmount.policy.rules import Policy, Rule
@@ -34,19 +35,25 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A decision, what it was taken from, and the source that the artifact was read from."""
+    """A decision, what it was taken from, and where the artifact was read."""
 
     outcome: Approved | Denied
     evidence: Evidence
     policy: Policy
     rule: Rule
-    source: Source
+    origin: Origin
+    taken_ms: int
     input: bytes
 
     @property
     def decision(self) -> Decision:
         """The decision itself."""
         return self.outcome.decision
+
+    @property
+    def source(self) -> Source:
+        """What content is pulled from."""
+        return self.origin.source
 
     @property
     def resolution(self) -> Resolution:

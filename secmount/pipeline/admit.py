@@ -6,17 +6,21 @@ undecided and raised: nobody gets an `Approved` then. Design 2, promises 2, 3 an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from secmount.errors import SecmountError
+from secmount.oci.reference import LayoutReference
 from secmount.pipeline import identity, records
 from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.evaluate import evaluate
 from secmount.pipeline.observer import Observer
+from secmount.pipeline.origin import Origin, judged
 from secmount.pipeline.parts import Parts
 from secmount.pipeline.settle import settle
 from secmount.policy import rules
-from secmount.policy.decision import decide
+from secmount.policy.decision import Approved, decide
 from secmount.policy.input import document
-from secmount.policy.rules import Policy
+from secmount.policy.rules import Policy, Rule
 from secmount.registry.resolve import resolve
 from secmount.trust.gather import gather
 
@@ -49,30 +53,48 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
 
 
 def consider(parts: Parts, wanted: Wanted, policy: Policy, decision_id: str, observer: Observer) -> Admission:
-    """Take the decision `decision_id` without recording it."""
+    """Take the decision `decision_id` without recording it. The rule is chosen before anything is opened."""
     rule = rules.choose(policy, wanted.name, asserted=wanted.asserted is not None)
-    source = parts.open_source(wanted.reference)
+
+    def judge(origin: Origin) -> Admission:
+        return _judge(parts, wanted, _Judgement(policy, rule, decision_id, observer), origin)
+
+    if isinstance(wanted.reference, LayoutReference):
+        return judge(Origin(parts.open_source(wanted.reference)))
+    return judged(parts, wanted.reference, judge, suffices=lambda admission: isinstance(admission.outcome, Approved))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    policy: Policy
+    rule: Rule
+    decision_id: str
+    observer: Observer
+
+
+def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admission:
     resolution = resolve(
         wanted.reference,
-        source,
+        origin.source,
         name=wanted.name,
         name_source="asserted" if wanted.asserted else "asked",
         platform=wanted.platform,
+        digest=origin.digest,
     )
-    observer.resolved(resolution)
-    evidence = gather(resolution, source, policy.signers)
+    by.observer.resolved(resolution)
+    evidence = gather(resolution, origin.source, by.policy.signers)
     now = parts.clock()
     asked = document(resolution, evidence, request=wanted.request, now_ms=now, newest_ms=None)
-    answered = evaluate(parts, asked, policy, now)
+    answered = evaluate(parts, asked, by.policy, now)
     outcome = decide(
         resolution,
         evidence,
-        policy,
-        rule,
+        by.policy,
+        by.rule,
         answered.answer,
-        decision_id=decision_id,
+        decision_id=by.decision_id,
         now_ms=now,
         exec_asked=wanted.exec,
         memo=answered.memo,
     )
-    return Admission(outcome, evidence, policy, rule, source, answered.input)
+    return Admission(outcome, evidence, by.policy, by.rule, origin, now, answered.input)

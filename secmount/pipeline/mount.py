@@ -12,14 +12,14 @@ from secmount.mount.target import prepare
 from secmount.pipeline import records
 from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.admit import admit
+from secmount.pipeline.fetch import fetch
 from secmount.pipeline.observer import Observer
 from secmount.pipeline.parts import Parts
 from secmount.pipeline.place import Effect, place
 from secmount.pipeline.settle import target_lock
 from secmount.policy.decision import Approved
 from secmount.store.cas import Store
-from secmount.store.keep import keep
-from secmount.store.pull import Held, pull
+from secmount.store.pull import Held
 from secmount.store.tables.mounts import MountRow
 from secmount.tree.node import Tree
 
@@ -51,8 +51,7 @@ def mount(
     store = parts.store()
     try:
         with target_lock(store, os.path.realpath(path)), prepare(path, store=store.root) as target:
-            keep(store, admission.resolution, admission.evidence)
-            tree = build(pull(approved, admission.source, store, progress=observer.pulled), store)
+            tree = build(fetch(parts, admission, approved, observer), store)
             row = place(
                 parts, records.asked(wanted.request), Effect(approved, tree, target, chosen, wanted.uid, wanted.gid)
             )

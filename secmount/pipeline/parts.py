@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from secmount.audit.log import AuditLog
 from secmount.mount.backend import Backend
@@ -13,6 +14,15 @@ from secmount.policy.engine import Engine
 from secmount.policy.rules import Policy
 from secmount.registry.source import Source
 from secmount.store.cas import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What may be asked of registries, and how old an answer about a tag may be where they cannot be asked."""
+
+    offline: bool = False
+    pull: Literal["always", "missing", "never"] = "missing"
+    stale_tags_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +38,6 @@ class Parts:
     backends: Callable[[], Mapping[str, Backend]]
     clock: Clock
     random: Callable[[int], bytes]
+    kept_source: Callable[[], Source | None]  # what the store keeps, as a layout; None where there is no store yet
+    network: Network
     engine_name: str  # part of a memo's key: answers of one engine are not another's

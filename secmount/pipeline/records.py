@@ -8,10 +8,12 @@ from typing import Any
 
 from secmount.audit import record
 from secmount.errors import SecmountError
+from secmount.oci import instant
 from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.parts import Parts
 from secmount.policy.input import Request
 from secmount.policy.rules import Policy
+from secmount.store.pull import Held
 from secmount.store.tables.memory import Memos
 from secmount.store.tables.mounts import MountRow
 from secmount.trust.evidence import Considered
@@ -26,7 +28,7 @@ def asked(request: Request) -> dict[str, Any]:
 
 def decided(parts: Parts, wanted: Wanted, admission: Admission, *, elapsed_ms: int) -> dict[str, Any]:
     """Record a decision; the log keeps its input and manifest beside it."""
-    decision, resolution = admission.decision, admission.resolution
+    decision, resolution, resolved = admission.decision, admission.resolution, admission.origin.resolved_ms
     return record.record(
         "decision",
         now_ms=parts.clock(),
@@ -49,6 +51,8 @@ def decided(parts: Parts, wanted: Wanted, admission: Admission, *, elapsed_ms: i
             considered=[considered(item) for item in admission.evidence.considered],
             approved=decision.approved,
             elapsed_ms=elapsed_ms,
+            evidence_from=admission.origin.kind,
+            tag_resolved=None if resolved is None else instant.render(resolved),
         ),
     )
 
@@ -99,6 +103,26 @@ def failed(parts: Parts, wanted: Wanted, admission: Admission, target: str, erro
         policy_revision=decision.policy_revision,
         target=target,
         error=record.fault(error),
+    )
+
+
+def pulled(
+    parts: Parts, wanted: Wanted, admission: Admission, held: Held | None, error: SecmountError | None
+) -> dict[str, Any]:
+    """Record that approved layers are in the store, or why they are not."""
+    layers = [] if held is None else [row.descriptor for row in held.layers]
+    amount = {"layers": len(layers), "bytes": sum(layer.size for layer in layers)}
+    return record.record(
+        "pull",
+        now_ms=parts.clock(),
+        decision_id=admission.decision.id,
+        subject=str(admission.resolution.digest),
+        reference=wanted.reference.text,
+        request=asked(wanted.request),
+        policy_revision=admission.decision.policy_revision,
+        withheld=[asdict(item) for item in admission.decision.withheld],
+        error=None if error is None else record.fault(error),
+        details={"pulled": amount},
     )
 
 

@@ -30,14 +30,18 @@ def resolve(
     name: str,
     name_source: Literal["asked", "asserted"],
     platform: Platform | None,
+    digest: Digest | None = None,
 ) -> Resolution:
     """Find the manifest that `reference` means at `source`; `platform` None is this machine's.
 
+    `digest`: what the reference's tag was resolved to before; the source is not asked for the tag again.
+
     Raise `RegistryError` SM4xxx (not there; SM4020–SM4022 for an index) and `ContentError` SM50xx (not what it says).
     """
-    head = source.head(None if reference.digest else reference.tag, reference.digest)
-    if reference.digest is not None and head.digest != reference.digest:
-        raise ContentError("SM5001", subject=reference.text, got=str(head.digest), want=str(reference.digest))
+    pinned = reference.digest or digest
+    head = source.head(None if pinned else reference.tag, pinned)
+    if pinned is not None and head.digest != pinned:
+        raise ContentError("SM5001", subject=reference.text, got=str(head.digest), want=str(pinned))
     document = _read(source, head, name)
     chosen, index = head, None
     if isinstance(document, Index):

@@ -8,9 +8,12 @@ from typing import Any
 from secmount.cli.view import document, render
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
+from secmount.oci import instant
 from secmount.pipeline import records, refusal
 from secmount.pipeline.admission import Admission
+from secmount.pipeline.fetch import Pulled
 from secmount.pipeline.mount import Placed
+from secmount.pipeline.origin import Meaning, shown_age
 from secmount.pipeline.unmount import Removed
 from secmount.policy.decision import Denied
 from secmount.store.tables.mounts import MountRow
@@ -32,6 +35,47 @@ def admission(verb: str, value: Admission, settings: Settings, *, now_ms: int) -
         else tuple(_decision(value, ((item.path, item.reason) for item in value.decision.withheld)))
     )
     return Outcome(verb, text, fields, artifact, decision, warnings=_warnings(value))
+
+
+def resolved(value: Meaning, settings: Settings, *, now_ms: int) -> Outcome:
+    """Show what a reference means."""
+    resolution = value.resolution
+    top = resolution.manifest if resolution.index is None else resolution.index
+    lines = [f"{resolution.name}@{top.digest}"]
+    if resolution.index is not None and not settings.quiet:
+        lines.append(f"{resolution.name}@{resolution.digest}  ({resolution.platform})")
+    fields = {
+        "index": None if resolution.index is None else str(resolution.index.digest),
+        "kept_since": None if value.resolved_ms is None else instant.render(value.resolved_ms),
+    }
+    return Outcome(
+        "resolve",
+        tuple(render.escape(line) for line in lines),
+        fields,
+        document.artifact(resolution),
+        warnings=_age(resolution.reference.tag, value.resolved_ms, now_ms),
+    )
+
+
+def pulled(value: Pulled, settings: Settings) -> Outcome:
+    """Show what is held."""
+    admission, layers = value.admission, [row.descriptor for row in value.held.layers]
+    size = sum(layer.size for layer in layers)
+    lines = [*_decision(admission, ((item.path, item.reason) for item in admission.decision.withheld)), ""]
+    lines.append(f"held      {len(layers)} layers, {render.size(size)}")
+    text = (str(admission.resolution.digest),) if settings.quiet else tuple(lines)
+    resolved = admission.origin.resolved_ms
+    return Outcome(
+        "pull",
+        text,
+        {
+            "pulled": {"layers": len(layers), "bytes": size},
+            "kept_since": None if resolved is None else instant.render(resolved),
+        },
+        artifact=document.artifact(admission.resolution),
+        decision=document.decision(admission.decision),
+        warnings=_warnings(admission),
+    )
 
 
 def placed(value: Placed, settings: Settings) -> Outcome:
@@ -110,4 +154,10 @@ def _warnings(value: Admission) -> tuple[str, ...]:
         warnings.append(f"the digest decides; that tag {reference.tag} names it was not checked")
     if value.evidence.truncated:
         warnings.append("more signatures are attached than were read")
-    return tuple(warnings)
+    return (*warnings, *_age(reference.tag, value.origin.resolved_ms, value.taken_ms))
+
+
+def _age(tag: str | None, resolved_ms: int | None, now_ms: int) -> tuple[str, ...]:
+    if resolved_ms is None:
+        return ()
+    return (f"tag {tag} was last resolved {shown_age(resolved_ms, now_ms)}; its registry was not asked",)

@@ -17,5 +17,10 @@ class Settings:
     quiet: bool = False
     verbose: int = 0
     color: str = "auto"
+    offline: bool = False
+    authfile: str | None = None
+    ca_file: str | None = None
+    plain_http: bool = False
+    timeout: int | None = None  # milliseconds
     explicit: bool = False  # whether the user chose the output
     learned: dict[str, Any] = field(default_factory=dict)  # artifact, decision, warnings: for any document

@@ -1,0 +1,18 @@
+"""How a command may use the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How one command may use the network, as its options say; None is what the configuration says."""
+
+    offline: bool = False
+    pull: Literal["always", "missing", "never"] = "missing"
+    authfile: str | None = None
+    ca_file: str | None = None
+    plain_http: bool = False
+    deadline_ms: int | None = None

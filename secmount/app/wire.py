@@ -1,0 +1,63 @@
+"""A registry as a source: hosts, credentials and the connection's bounds, as configuration and options have them."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from secmount.app.ways import Ways
+from secmount.registry.credentials import places
+from secmount.registry.credentials.files import CredentialFiles
+from secmount.registry.credentials.helper import Helpers
+from secmount.registry.hosts.files import HostFiles, full_name_of
+from secmount.registry.http.settings import HttpSettings
+from secmount.registry.http.source import HttpSource
+
+if TYPE_CHECKING:
+    from secmount.config.value import Config
+
+
+def registry(name: str, config: Config, ways: Ways) -> HttpSource:
+    """Give the registry of `name`; nothing is contacted before it is asked for something."""
+    chosen = config.registry
+    settings = HttpSettings(
+        timeout_ms=chosen.timeout_ms,
+        deadline_ms=ways.deadline_ms or chosen.deadline_ms,
+        attempts=chosen.attempts,
+        private_addresses=True if chosen.private_addresses is None else chosen.private_addresses,
+    )
+    return HttpSource(
+        name,
+        hosts(config, ways),
+        credentials(config, ways),
+        settings,
+        clock=lambda: time.time_ns() // 1_000_000,
+        sleep=time.sleep,
+        random=os.urandom,
+    )
+
+
+def hosts(config: Config, ways: Ways) -> HostFiles:
+    """Say where names lead; the authorities are those of the option, else of the configuration."""
+    authority = ways.ca_file or config.registry.ca_file
+    return HostFiles(
+        uid=os.geteuid(),
+        environment=os.environ,
+        ca_files=(authority,) if authority else (),
+        plain_http=ways.plain_http,
+    )
+
+
+def credentials(config: Config, ways: Ways) -> CredentialFiles:
+    """Say whose credentials are used; with `--offline` no helper runs."""
+    uid = os.geteuid()
+    helpers = None if ways.offline else Helpers(config.registry.helpers, os.environ, uid)
+    named = ways.authfile or config.registry.authfile
+    return CredentialFiles(places.reading(os.environ, uid=uid, authfile=named), uid=uid, helpers=helpers)
+
+
+def full_name(text: str, config: Config) -> str | None:
+    """Give what the alias `text` stands for, tag and digest kept; the configuration's own aliases come first."""
+    found = full_name_of(text, config.aliases)
+    return found or full_name_of(text, hosts(config, Ways()).aliases)
