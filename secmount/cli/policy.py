@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from secmount.cli.configured import configured
 from secmount.cli.options import common
-from secmount.cli.view import render
+from secmount.cli.view import findings, render
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
-from secmount.errors import catalog
 
 
 def register(application: typer.Typer) -> None:
@@ -67,37 +66,8 @@ def check(settings: Settings) -> Outcome:
     config = configured(settings)
     report = authoring.check(config.policy, uid=os.geteuid())
     revision = report.policy.revision if report.policy else None
-    rows = [_finding(finding) for finding in report.findings]
-    errors = sum(row["severity"] == "error" for row in rows)
-    lines = [_line(row) for row in rows]
-    lines.append(
-        f"{_count(errors, 'error')}, {_count(len(rows) - errors, 'warning')}"
-        + (f", revision {revision}" if revision else "")
-    )
-    return Outcome("policy-check", tuple(lines), {"findings": rows, "revision": revision}, exit=2 if errors else 0)
-
-
-def _finding(finding: Any) -> dict[str, Any]:
-    return {
-        "severity": finding.severity,
-        "code": finding.code,
-        "subject": finding.subject,
-        "file": finding.place.file,
-        "line": finding.place.line,
-        "got": finding.got,
-        "want": finding.want,
-    }
-
-
-def _line(row: dict[str, Any]) -> str:
-    place = render.escape(row["file"]) + ("" if row["line"] is None else f":{row['line']}")
-    entry = catalog.entry(row["code"])
-    said = [entry.title if entry else "", render.escape(row["subject"]) if row["subject"] else ""]
-    facts = [f"{word} {render.escape(row[word])}" for word in ("got", "want") if row[word] is not None]
-    return f"{row['severity']}[{row['code']}] {place}: {': '.join(filter(None, said))}" + (
-        f" ({', '.join(facts)})" if facts else ""
-    )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+    rows = [findings.row(finding) for finding in report.findings]
+    errors = any(row["severity"] == "error" for row in rows)
+    last = findings.summary(rows) + (f", revision {revision}" if revision else "")
+    lines = (*map(findings.line, rows), last)
+    return Outcome("policy-check", lines, {"findings": rows, "revision": revision}, exit=2 if errors else 0)

@@ -17,7 +17,7 @@ from typing import Any
 from secmount.config import sections
 from secmount.config.table import Table
 from secmount.config.value import Config
-from secmount.errors import InputError, Place, StorageError
+from secmount.errors import InputError, Place, SecmountError, StorageError
 from secmount.local import files
 from secmount.local.toml import line_of
 
@@ -74,6 +74,23 @@ def load(flags: Mapping[str, str | None], environment: Mapping[str, str], *, uid
         elif "store" in table.values:  # locked: where the file's store has it, whatever a flag says
             values.setdefault(key, os.path.join(table.absolute("store"), key))
     return replace(base, **values, origin=origin)
+
+
+def faults(path: str, *, uid: int) -> tuple[SecmountError, ...]:
+    """Give everything that `load` refuses about the file at `path`: one error for each key."""
+    try:
+        whole = _read(path, required=True, uid=uid)
+    except SecmountError as err:
+        return (err,)
+    found: list[SecmountError] = []
+    for key, value in whole.values.items():
+        inner = [{name: value[name]} for name in value] if isinstance(value, dict) and key in _KEYS else []
+        for part in inner or [value]:
+            try:
+                _take_file(replace(whole, values={key: part}), {}, {})
+            except InputError as err:
+                found.append(err)
+    return tuple(found)
 
 
 def place(flags: Mapping[str, str | None], environment: Mapping[str, str], uid: int) -> tuple[str, bool]:
@@ -139,7 +156,7 @@ def _take_file(table: Table, values: dict[str, Any], origin: dict[str, str]) -> 
             values.update(sections.engine(table.table(key)))
         else:
             values[key.replace("-", "_")] = _SECTIONS[key](table.table(key))
-        if key in origin:
-            origin[key] = table.file
-        elif isinstance(table.values[key], dict):
+        if isinstance(table.values[key], dict):
             origin.update((f"{key}.{name}", table.file) for name in table.values[key])
+        else:
+            origin[key] = table.file
