@@ -18,7 +18,7 @@ _FORM = re.compile(
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LIMIT = 253_402_300_799_999  # the last millisecond of the year 9999
+LIMIT = 253_402_300_799_999  # the last millisecond of the year 9999
 
 
 def render(ms: int) -> str:
@@ -33,6 +33,6 @@ def parse(text: str) -> int:
         raise ValueError(f"not RFC 3339: {text[:40]!r}")
     moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     ms = (moment - _EPOCH) // timedelta(milliseconds=1)
-    if not 0 <= ms <= _LIMIT:
+    if not 0 <= ms <= LIMIT:
         raise ValueError(f"out of range: {text[:40]!r}")
     return ms

@@ -1,0 +1,87 @@
+"""Reading DER (X.690), strictly: shortest definite lengths, one-byte tags, nothing left over; raises ValueError.
+
+For the few structures that no library opens: the CMS signature of a time stamp, and Fulcio's extensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+INTEGER, BITS, OCTETS, OID, UTF8, TIME, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x06, 0x0C, 0x18, 0x30, 0x31
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element; `raw` is it whole, `content` what its length counts."""
+
+    tag: int
+    content: bytes = field(repr=False)
+    raw: bytes = field(repr=False)
+
+    def children(self, *tags: int) -> tuple[Element, ...]:
+        """Split the content into elements; the first ones must have `tags`."""
+        found, rest = [], self.content
+        while rest:
+            element, rest = _split(rest)
+            found.append(element)
+        if tuple(element.tag for element in found[: len(tags)]) != tags:
+            raise ValueError("not the elements that belong there")
+        return tuple(found)
+
+    def oid(self) -> str:
+        """Give an object identifier as dotted text."""
+        if self.tag != OID or not self.content or self.content[-1] & 0x80:
+            raise ValueError("no object identifier")
+        arcs, value = [], 0
+        for position, octet in enumerate(self.content):
+            if value == 0 and octet == 0x80 and (position == 0 or not self.content[position - 1] & 0x80):
+                raise ValueError("an object identifier with padding")
+            value = value << 7 | octet & 0x7F
+            if not octet & 0x80:
+                arcs.append(value)
+                value = 0
+        top = min(arcs[0] // 40, 2)
+        return ".".join(map(str, (top, arcs[0] - 40 * top, *arcs[1:])))
+
+    def integer(self) -> int:
+        """Give an integer of any sign."""
+        if self.tag != INTEGER or not self.content:
+            raise ValueError("no integer")
+        if len(self.content) > 1 and self.content[0] in (0, 0xFF) and (self.content[0] ^ self.content[1]) & 0x80 == 0:
+            raise ValueError("an integer with padding")
+        return int.from_bytes(self.content, signed=True)
+
+
+def read(data: bytes, tag: int) -> Element:
+    """Read `data` as one element of `tag` and nothing after it."""
+    element, rest = _split(data)
+    if rest:
+        raise ValueError(f"{len(rest)} bytes after the end")
+    if element.tag != tag:
+        raise ValueError(f"tag {element.tag:#04x} instead of {tag:#04x}")
+    return element
+
+
+def wrap(tag: int, *content: bytes) -> bytes:
+    """Write an element."""
+    body = b"".join(content)
+    size = len(body)
+    if size < 0x80:
+        return bytes((tag, size)) + body
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(length))) + length + body
+
+
+def _split(data: bytes) -> tuple[Element, bytes]:
+    if len(data) < 2 or data[0] & 0x1F == 0x1F:
+        raise ValueError("cut off, or a tag of several bytes")
+    length, start = data[1], 2
+    if length >= 0x80:
+        start = 2 + (length & 0x7F)
+        octets = data[2:start]
+        length = int.from_bytes(octets)
+        if not 3 <= start <= 6 or len(octets) != start - 2 or octets[0] == 0 or length < 0x80:
+            raise ValueError("a length that is not the shortest")
+    if len(data) < start + length:
+        raise ValueError("cut off")
+    return Element(data[0], data[start : start + length], data[: start + length]), data[start + length :]
