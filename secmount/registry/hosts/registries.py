@@ -209,10 +209,10 @@ def _prefix(reader: _Reader, row: Mapping[str, Any], path: Path) -> tuple[str, b
     """Read `prefix`; also say whether it has a tag or digest, which is then taken away."""
     value = reader.text(row, "prefix", path)
     if value.startswith("*."):
-        host = reader.location({"prefix": value[2:]}, "prefix", path)
+        host = reader.location({"prefix": f"x.{value[2:]}"}, "prefix", path)  # one such host stands for all of them
         if "/" in host or ":" in host:
             raise reader.wrong((*path, "prefix"), value, "*.DOMAIN, without port and path")
-        return f"*.{host}", False
+        return f"*{host[1:]}", False
     name, at, _ = value.partition("@")
     base, slash, last = name.rpartition("/")
     if slash and ":" in last:
