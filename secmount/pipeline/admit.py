@@ -12,7 +12,8 @@ from secmount.errors import SecmountError
 from secmount.oci.reference import LayoutReference
 from secmount.pipeline import identity, records
 from secmount.pipeline.admission import Admission, Wanted
-from secmount.pipeline.evaluate import evaluate
+from secmount.pipeline.memory import marks
+from secmount.pipeline.memory.answers import evaluate
 from secmount.pipeline.observer import Observer
 from secmount.pipeline.origin import Origin, judged
 from secmount.pipeline.parts import Parts
@@ -37,6 +38,7 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
     decision_id = identity.decision_id(began, parts.random)
     policy: Policy | None = None
     try:
+        records.config_loaded(parts)
         policy = parts.policy()
         records.policy_loaded(parts, policy)
         admission = consider(parts, wanted, policy, decision_id, observer)
@@ -84,7 +86,8 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
     by.observer.resolved(resolution)
     evidence = gather(resolution, origin.source, by.policy.signers)
     now = parts.clock()
-    asked = document(resolution, evidence, request=wanted.request, now_ms=now, newest_ms=None)
+    newest = marks.newest(parts, by.policy, by.rule, resolution)
+    asked = document(resolution, evidence, request=wanted.request, now_ms=now, newest_ms=newest)
     answered = evaluate(parts, asked, by.policy, now)
     outcome = decide(
         resolution,
@@ -96,5 +99,6 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
         now_ms=now,
         exec_asked=wanted.exec,
         memo=answered.memo,
+        newest_ms=newest,
     )
     return Admission(outcome, evidence, by.policy, by.rule, origin, now, answered.input)

@@ -16,7 +16,7 @@ from secmount.store.keep import keep
 from secmount.store.pull import Held
 from secmount.store.pull import pull as pull_layers
 
-WORKERS = 3  # layers of a registry fetched at once: hashing and writing one leaves the connection of another idle
+WORKERS = 4  # layers of a registry fetched at once: hashing and writing one leaves the connection of another idle
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from secmount.pipeline import records
 from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.admit import admit
 from secmount.pipeline.fetch import fetch
+from secmount.pipeline.memory import marks
 from secmount.pipeline.observer import Observer
 from secmount.pipeline.parts import Parts
 from secmount.pipeline.place import Effect, place
@@ -55,6 +56,7 @@ def mount(
             row = place(
                 parts, records.asked(wanted.request), Effect(approved, tree, target, chosen, wanted.uid, wanted.gid)
             )
+            marks.advance(parts, admission)
     except SecmountError as err:
         err.decision_id = admission.decision.id
         parts.log.append_essential(records.failed(parts, wanted, admission, os.path.abspath(path), err))

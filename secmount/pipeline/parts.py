@@ -34,10 +34,10 @@ class Parts:
     engine: Callable[[], Engine]
     store: Callable[[], Store]
     log: AuditLog
-    log_directory: str
     backends: Callable[[], Mapping[str, Backend]]
     clock: Clock
     random: Callable[[int], bytes]
     kept_source: Callable[[], Source | None]  # what the store keeps, as a layout; None where there is no store yet
     network: Network
     engine_name: str  # part of a memo's key: answers of one engine are not another's
+    configuration: Callable[[], bytes]  # as the log keeps it

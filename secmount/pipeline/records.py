@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
 
-from secmount.audit import record
+from secmount.audit import events, record
 from secmount.errors import SecmountError
 from secmount.oci import instant
 from secmount.pipeline.admission import Admission, Wanted
@@ -14,11 +15,8 @@ from secmount.pipeline.parts import Parts
 from secmount.policy.input import Request
 from secmount.policy.rules import Policy
 from secmount.store.pull import Held
-from secmount.store.tables.memory import Memos
 from secmount.store.tables.mounts import MountRow
 from secmount.trust.evidence import Considered
-
-LOADED = "policy.loaded"  # the kind of memo that says a revision stands in the log
 
 
 def asked(request: Request) -> dict[str, Any]:
@@ -160,18 +158,21 @@ def considered(item: Considered) -> dict[str, Any]:
 
 
 def policy_loaded(parts: Parts, policy: Policy) -> None:
-    """Record a policy revision the first time it is used, with every file of it kept beside the log."""
-    memos, key, now = Memos(parts.store().state), f"{parts.log_directory} {policy.revision}", parts.clock()
-    if memos.get(LOADED, key, now_ms=now) is not None:
-        return
-    files = {file.path: parts.log.put_part(file.data) for file in policy.files}
-    parts.log.append(
-        record.record(
-            "policy.loaded",
-            now_ms=parts.clock(),
-            policy_revision=policy.revision,
-            parts=files,
-            details={"path": policy.path, "files": {file.path: f"sha256:{file.sha256}" for file in policy.files}},
-        )
+    """Record a policy revision the first time this log meets it, with every file of it kept beside the log."""
+    files = {file.path: f"sha256:{file.sha256}" for file in policy.files}
+    parts.log.append_once(
+        f"policy.loaded-{policy.revision.removeprefix('sha256:')}",
+        lambda: events.policy_loaded(now_ms=parts.clock(), revision=policy.revision, path=policy.path, files=files),
+        kept=lambda: {file.path: file.data for file in policy.files},
     )
-    memos.put(LOADED, key, "recorded", valid_from=now, valid_until=None)
+
+
+def config_loaded(parts: Parts) -> None:
+    """Record the configuration the first time this log meets it, what it says kept beside the log."""
+    snapshot = parts.configuration()
+    digest = sha256(snapshot).hexdigest()
+    parts.log.append_once(
+        f"config.loaded-{digest}",
+        lambda: events.config_loaded(now_ms=parts.clock(), digest=f"sha256:{digest}"),
+        kept=lambda: {"config": snapshot},
+    )

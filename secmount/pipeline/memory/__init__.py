@@ -1,0 +1,1 @@
+"""What earlier commands found out, and when it may be used again."""
