@@ -12,13 +12,14 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from secmount.errors import StorageError
 from secmount.local.fault import faults, place_of, storage_error
 from secmount.local.files import remove, sync_directory, write_all
 from secmount.oci.digest import Digest
+from secmount.store.writeback import Writeback
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -37,6 +38,7 @@ class Incoming:
         self._folder, self._name = folder, name
         self.handle = handle
         self.subject = place_of(folder, name)
+        self.writeback = Writeback(handle)
 
     def write(self, data: ReadableBuffer) -> int:
         """Append `data`; raise `StorageError` SM7001 (no space) and the like."""
@@ -45,11 +47,13 @@ class Incoming:
             write_all(self.handle, view)
         except OSError as err:
             raise storage_error(err, self.subject) from err
+        self.writeback.wrote(len(view))
         return len(view)
 
     def commit(self, folder: int, name: str) -> None:
         """Flush the file and give it `name` in `folder`, durable on return; what bore the name before is replaced."""
         with faults(self.subject):
+            self.writeback.settle()
             os.fchmod(self.handle, _MODE)
             os.fdatasync(self.handle)
             os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=folder)
@@ -60,10 +64,13 @@ class Incoming:
 def receive(folder: int) -> Iterator[Incoming]:
     """Give a new file in the ingest folder; unless committed it is gone after the block, however that ends."""
     handle, name = _new(folder)
+    incoming = Incoming(folder, handle, name)
     try:
-        yield Incoming(folder, handle, name)
+        yield incoming
     finally:
         remove(folder, name)
+        with suppress(OSError):  # of the disk, about a file that is gone
+            incoming.writeback.settle()
         os.close(handle)
 
 
