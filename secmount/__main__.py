@@ -1,4 +1,4 @@
-"""Start of the program. `--version` is answered before anything heavy is imported."""
+"""Start of the program. `--version` and `completion` are answered before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ def main() -> None:
 
         print(f"secmount {__version__}")
         return
+    if len(sys.argv) == 3 and sys.argv[1] == "completion" and not sys.argv[2].startswith("-"):
+        from secmount.cli.program import scripts
+
+        if sys.argv[2] in scripts.SHELLS:
+            sys.stdout.write(scripts.read(sys.argv[2]))
+            return
     from secmount.cli.main import run
 
     sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Makes the completion scripts that are shipped from the commands: `python -m tests.support.completions`."""
