@@ -19,8 +19,8 @@ from secmount.errors import SecmountError
 from secmount.oci import instant
 from secmount.registry.credentials import places
 from secmount.registry.credentials.files import read
-from secmount.registry.credentials.helper import Helpers
 from secmount.registry.credentials.names import host_of
+from secmount.registry.credentials.programs import Helpers
 from secmount.registry.credentials.value import Anonymous
 from secmount.review.reader import Reader, open_log
 from secmount.review.verify import verify

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from secmount.app.ways import Ways
 from secmount.registry.credentials import places
 from secmount.registry.credentials.files import CredentialFiles
-from secmount.registry.credentials.helper import Helpers
+from secmount.registry.credentials.programs import Helpers
 from secmount.registry.hosts.files import HostFiles, full_name_of
+from secmount.registry.http.client import Effects
 from secmount.registry.http.settings import HttpSettings
 from secmount.registry.http.source import HttpSource
 
@@ -20,22 +21,32 @@ if TYPE_CHECKING:
 
 def registry(name: str, config: Config, ways: Ways) -> HttpSource:
     """Give the registry of `name`; nothing is contacted before it is asked for something."""
+    world = effects()
+    return HttpSource(
+        name,
+        hosts(config, ways),
+        credentials(config, ways),
+        settings(config, ways),
+        clock=world.clock,
+        sleep=world.sleep,
+        random=world.random,
+    )
+
+
+def settings(config: Config, ways: Ways) -> HttpSettings:
+    """Say how patient a connection is, and whom it may reach."""
     chosen = config.registry
-    settings = HttpSettings(
+    return HttpSettings(
         timeout_ms=chosen.timeout_ms,
         deadline_ms=ways.deadline_ms or chosen.deadline_ms,
         attempts=chosen.attempts,
         private_addresses=True if chosen.private_addresses is None else chosen.private_addresses,
     )
-    return HttpSource(
-        name,
-        hosts(config, ways),
-        credentials(config, ways),
-        settings,
-        clock=lambda: time.time_ns() // 1_000_000,
-        sleep=time.sleep,
-        random=os.urandom,
-    )
+
+
+def effects() -> Effects:
+    """Give the clock and the rest of the world."""
+    return Effects(clock=lambda: time.time_ns() // 1_000_000, sleep=time.sleep, random=os.urandom)
 
 
 def hosts(config: Config, ways: Ways) -> HostFiles:

@@ -37,7 +37,7 @@ DOORS = {
         "secmount.registry.http.wire.tls",
         "secmount.registry.http.wire.transport",
     },
-    "subprocess": {"secmount.audit.tlog.anchor", "secmount.cli.walk", "secmount.registry.credentials.helper"},
+    "subprocess": {"secmount.audit.tlog.anchor", "secmount.cli.walk", "secmount.registry.credentials.programs"},
     "tuf": {"secmount.trust.sigstore"},
     "typer": {"secmount.cli"},
     "urllib": {

@@ -13,9 +13,9 @@ from secmount.errors import RegistryError, StorageError
 from secmount.local import files
 from secmount.registry.credentials import document, places
 from secmount.registry.credentials.document import AuthDocument
-from secmount.registry.credentials.helper import Helpers
 from secmount.registry.credentials.names import servers_of
 from secmount.registry.credentials.places import AuthPlace
+from secmount.registry.credentials.programs import Helpers
 from secmount.registry.credentials.value import Credential
 
 _ABSENT = frozenset({"SM7003", "SM7004"})  # a default file that is not there, or is in another user's folder

@@ -14,8 +14,8 @@ from secmount.errors import RegistryError, StorageError
 from secmount.local import files, owned
 from secmount.registry.credentials import document
 from secmount.registry.credentials.document import AuthDocument
-from secmount.registry.credentials.helper import Helpers
 from secmount.registry.credentials.names import host_of, servers_of
+from secmount.registry.credentials.programs import Helpers
 from secmount.registry.credentials.value import Basic
 
 MODE = 0o600

@@ -69,6 +69,18 @@ class HostFiles:
         mirrors = (self._location(each, entry.lead(each, name), mirror=True) for each in entry.mirrors)
         return *mirrors, self._location(entry.endpoint, entry.lead(entry.endpoint, name), mirror=False)
 
+    def access(self, host: str) -> Access:
+        """Say how `host[:port]` itself is reached, whatever names lead to it or away from it; errors as `locate`.
+
+        It is insecure where everything that leads there says so.
+        """
+        entry = self._registries.find(f"{host}/x")
+        if entry is not None and entry.blocked and "/" not in entry.prefix:
+            raise RegistryError("SM4220", subject=host, got=f"blocked = true for {entry.prefix}", place=entry.place)
+        every = [each for entry in self._registries.entries for each in (entry.endpoint, *entry.mirrors)]
+        said = [each.insecure for each in every if each.location.partition("/")[0] == host]
+        return self._location(Endpoint(host, insecure=bool(said) and all(said)), host, mirror=False).access
+
     @cached_property
     def _registries(self) -> Registries:
         return registries.merge(registries.parse(data, file=path) for path, data in self._files())

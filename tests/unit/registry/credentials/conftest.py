@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from secmount.registry.credentials.helper import Helpers
+from secmount.registry.credentials.programs import Helpers
 
 USER = os.geteuid() or 1000  # an ordinary user; root's files are believed for one, too
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from secmount.errors import RegistryError
-from secmount.registry.credentials.helper import OUTPUT_LIMIT
+from secmount.registry.credentials.programs import OUTPUT_LIMIT
 from secmount.registry.credentials.value import Basic, IdentityToken
 
 from .conftest import Home
