@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import os
+import shlex
 import sys
 from typing import Annotated
 
 import typer
 
 from secmount.app.assembly import now_ms
-from secmount.cli.options import common
-from secmount.cli.view import render
+from secmount.cli import context
+from secmount.cli.configured import configured
+from secmount.cli.options import common, pairs
+from secmount.cli.view import render, signing
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
 from secmount.errors import InputError
@@ -55,10 +59,10 @@ def generate(
     return Outcome("key-generate", (made.public,) if settings.quiet else lines, {"key": shown})
 
 
-@common("sign")
+@common("sign", network=True)
 def sign(
     settings: Settings,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="oci:PATH[:TAG|@DIGEST].")],
+    ref: Annotated[str, typer.Argument(metavar="REF", help="HOST/NAME@DIGEST, a tag pushed from here, or oci:PATH.")],
     key: Annotated[str, typer.Option("--key", metavar="FILE", help="The private key.")],
     as_name: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="The repository that the signature is for.")
@@ -66,42 +70,45 @@ def sign(
     annotation: Annotated[
         list[str] | None, typer.Option("--annotation", "-a", metavar="K=V", help="Goes into the signed bytes.")
     ] = None,
+    format: Annotated[
+        str, typer.Option("--format", metavar="bundle|legacy", help="legacy: at the tag sha256-….sig, as cosign 2.")
+    ] = "bundle",
 ) -> Outcome:
-    """Sign an artifact in a layout: a cosign v3 bundle is attached to it as a referrer.
+    """Sign an artifact where it is: a cosign v3 bundle is attached to it as a referrer.
 
-    secmount sign oci:/srv/models/bert:v1 --key release.key
+    secmount sign ghcr.io/acme/bert@sha256:… --key release.key
     """
-    from secmount.publish import attach
+    from secmount.app import publishing
+    from secmount.publish import attach, keys
 
-    parsed = reference.parse(ref, cwd=os.getcwd())
-    if not isinstance(parsed, LayoutReference):
-        raise InputError("SM1016", subject=ref, got=parsed.name, want="oci:PATH[:TAG|@DIGEST]")
-    name = parsed.name if as_name is None else reference.registry_name(as_name)
-    done = attach.sign_layout(
-        parsed, name=name, key_file=key, password=_password, annotations=_pairs(annotation or []), now_ms=now_ms()
-    )
-    shown = {
-        "subject": str(done.subject),
-        "principal": done.principal,
-        "referrer": str(done.referrer),
-        "repository": name,
-        "signed_at": done.signed_at,
-    }
-    lines = (
-        f"signed    {render.escape(ref)}",
-        f"digest    {done.subject}",
-        f"for       {render.escape(name)}",
-        f"by        {done.principal}",
-        f"referrer  {done.referrer}",
-    )
+    if format not in ("bundle", "legacy"):
+        raise InputError("SM1010", subject="--format", got=format, want="bundle or legacy")
+    parsed, config, ways = context.named(settings, ref), configured(settings), context.ways(settings)
+    name, said = parsed.name if as_name is None else reference.registry_name(as_name), pairs(annotation or [])
+    attach.check(said)
+    with publishing.source(parsed, config, ways) as source:
+        if isinstance(parsed, LayoutReference):
+            subject = attach.look(source, parsed.tag, parsed.digest, shown=parsed.text)
+        else:
+            known = functools.partial(publishing.known, config)
+            again = f"secmount sign {{}} --key {shlex.quote(key)}"
+            subject = attach.choose(parsed, source, known, command=again)
+    if not settings.quiet:
+        sys.stderr.write("\n".join(signing.about_to_be_signed(subject, parsed, name)) + "\n")
+        sys.stderr.flush()
+    private = keys.load_private(key, password=_password)
+    with publishing.writer(parsed, config, ways) as writer:
+        done = attach.attach(
+            subject,
+            private,
+            writer,
+            repository=name,
+            annotations=said,
+            format="legacy" if format == "legacy" else "bundle",
+            now_ms=now_ms(),
+        )
+    lines, shown = signing.signed(done, parsed, name, format)
     return Outcome("sign", (str(done.referrer),) if settings.quiet else lines, {"signature": shown})
-
-
-def _pairs(words: list[str]) -> dict[str, str]:
-    pairs = dict(word.partition("=")[::2] for word in words if "=" in word and not word.startswith("="))
-    if len(pairs) != len(words):
-        raise InputError("SM1010", subject="--annotation", got=", ".join(words), want="KEY=VALUE, each key once")
-    return pairs
 
 
 def _password() -> bytes:

@@ -122,6 +122,14 @@ def _milliseconds(text: str) -> int:
     return int(number) * _UNITS[unit]
 
 
+def pairs(words: list[str]) -> dict[str, str]:
+    """Read the values of `--annotation`; raise `InputError` SM1010."""
+    found = dict(word.partition("=")[::2] for word in words if "=" in word and not word.startswith("="))
+    if len(found) != len(words):
+        raise InputError("SM1010", subject="--annotation", got=", ".join(words), want="KEY=VALUE, each key once")
+    return found
+
+
 def named(what: str, path: str) -> str:
     """Give `path`, unless it is empty: that would mean the working directory, which nobody meant."""
     if not path:

@@ -13,21 +13,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Self
 
-from secmount.errors import ContentError
+from secmount.errors import ContentError, RegistryError
 from secmount.local.fault import faults
 from secmount.local.files import lock, read_bounded, remove, sync_directory, write_all, write_atomic
 from secmount.oci import exact, manifest
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import EMPTY, MANIFEST_LIMIT, OCI_INDEX, OCI_MANIFEST
+from secmount.publish.writer import Standing
 from secmount.registry.entries import REF_NAME
 from secmount.registry.layout import LayoutSource
 from secmount.registry.resolve import EMPTY_CONFIG
+from secmount.registry.source import ABSENT
 
 _MARK = b'{"imageLayoutVersion":"1.0.0"}'
 _LOCK = "index.lock"  # as in the layouts of CRI-O and podman
 _MODE = 0o644
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_BLOB = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_CHUNK = 1 << 20  # bytes read at once
 
 
 class LayoutWriter:
@@ -72,6 +76,19 @@ class LayoutWriter:
         digest, size = self._write(_chunks(data), None)
         return Descriptor(media_type, digest, size, dict(annotations or {}))
 
+    def has(self, blob: Descriptor) -> bool:
+        """Say whether the blob is there, by reading it: what is there under its name may be damaged."""
+        try:
+            with self._folder(blob.digest.algorithm) as folder:
+                handle = os.open(blob.digest.hex, _BLOB, dir_fd=folder)
+        except OSError:
+            return False  # whatever is in its place, writing the blob replaces it or says why not
+        with open(handle, "rb", buffering=0) as file, suppress(ContentError), faults(f"{self._shown}/blobs"):
+            for _ in blob.digest.check(iter(lambda: file.read(_CHUNK), b""), blob.size):
+                pass
+            return True
+        return False
+
     def put(self, blob: Descriptor, data: bytes | Iterable[bytes]) -> None:
         """Write a blob that was described before; raise `ContentError` SM5001 or SM5002 if it is not that."""
         self._write(blob.digest.check(_chunks(data), blob.size), blob.digest)
@@ -105,17 +122,41 @@ class LayoutWriter:
 
         A tag moves here from the entry that had it. Raise `ContentError` SM5010–SM5013 for no such document.
         """
-        document = manifest.parse(raw, expected=None, subject=f"{self._shown}, a document to be added")
-        digest, size = self._write([raw], None)
-        found = Descriptor(document.media_type, digest, size, artifact_type=document.artifact_type)
+        found = self._describe(raw)
+        self._write([raw], None)
         with lock(self._handle, _LOCK, exclusive=True):
             self._list(found, tag)
         return found
 
+    def standing(self, tag: str) -> Standing | None:
+        """Read what a tag holds; None if there is no such tag."""
+        with LayoutSource.at(self._handle, shown=self._shown) as source:
+            try:
+                return Standing(source.manifest(source.head(tag, None)))
+            except RegistryError as err:
+                if err.code not in ABSENT:
+                    raise
+                return None
+
+    def replace(self, tag: str, raw: bytes, standing: Standing | None) -> bool:
+        """Put a document at `tag` in place of `standing` (None: of nothing); False if it is not that any more."""
+        found = self._describe(raw)
+        self._write([raw], None)
+        with lock(self._handle, _LOCK, exclusive=True):
+            now = self.standing(tag)
+            if (now and now.raw) != (standing and standing.raw):
+                return False
+            self._list(found, tag)
+        return True
+
+    def _describe(self, raw: bytes) -> Descriptor:
+        document = manifest.parse(raw, expected=None, subject=f"{self._shown}, a document to be added")
+        return Descriptor(document.media_type, Digest.of(raw), len(raw), artifact_type=document.artifact_type)
+
     def _is_new(self) -> bool:
         """Say whether nothing is here, or only what a writer leaves that died before it wrote the index."""
         with faults(self._shown):
-            there = set(os.listdir(self._handle))
+            there = {name for name in os.listdir(self._handle) if not (name[0] == "." and name.endswith(".new"))}
         if not there <= {_LOCK, "oci-layout", "blobs"}:
             return False
         if "blobs" not in there:

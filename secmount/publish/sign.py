@@ -21,7 +21,7 @@ from secmount.oci.manifest import EMPTY, OCI_MANIFEST
 from secmount.publish.keys import PrivateKey
 from secmount.trust import annotation
 from secmount.trust.formats import bundle, dsse
-from secmount.trust.judge import COSIGN_SIGN
+from secmount.trust.meaning import COSIGN_SIGN
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 ANNOTATIONS_LIMIT = 64  # annotations of one signature
@@ -47,6 +47,22 @@ def sign(
     Raise `TrustError` SM2011 (a repository that is not spelled as rules match it), SM2111 (annotations), SM2112 (a
     subject whose digest is not sha256: cosign's statements name no other).
     """
+    said = facts(subject, repository=repository, annotations=annotations, now_ms=now_ms)
+    payload = _encode(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"digest": {"sha256": subject.digest.hex}, "annotations": said}],
+            "predicateType": COSIGN_SIGN,
+            "predicate": {},
+        }
+    )
+    return _refer(subject, _bundle(payload, key), now_ms)
+
+
+def facts(
+    subject: Descriptor, *, repository: str | None, annotations: Mapping[str, str], now_ms: int
+) -> dict[str, str]:
+    """Give what a signature says beside the digest, in order; errors as in `sign`."""
     if subject.digest.algorithm != "sha256":
         raise TrustError("SM2112", subject=str(subject.digest), got=subject.digest.algorithm, want="sha256")
     _check(annotations)
@@ -54,15 +70,7 @@ def sign(
     if repository is not None:
         annotation.check_repository(repository)
         said[annotation.REPOSITORY] = repository
-    payload = _encode(
-        {
-            "_type": STATEMENT_TYPE,
-            "subject": [{"digest": {"sha256": subject.digest.hex}, "annotations": dict(sorted(said.items()))}],
-            "predicateType": COSIGN_SIGN,
-            "predicate": {},
-        }
-    )
-    return _refer(subject, _bundle(payload, key), now_ms)
+    return dict(sorted(said.items()))
 
 
 def _check(annotations: Mapping[str, str]) -> None:

@@ -1,0 +1,1 @@
+"""From files and folders to the blobs and the manifest of an artifact: the same input gives the same digest."""
