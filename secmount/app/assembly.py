@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from secmount.app.ways import Ways
 from secmount.audit.log import AuditLog
 from secmount.audit.tlog.anchor import Witness
+from secmount.config.snapshot import snapshot
 from secmount.config.value import Config
 from secmount.errors import InputError
 from secmount.local.owned import make_directory
@@ -86,10 +87,10 @@ def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
             engine_name=ENGINE,
             store=store,
             log=log,
-            log_directory=config.audit,
             backends=cache(lambda: _backends(config, store(), uid)),
             clock=now_ms,
             random=os.urandom,
+            configuration=lambda: snapshot(config),
         )
         yield Application(config, parts, lambda form: lambda held, kept: _build(held, kept, config, form), uid)
 

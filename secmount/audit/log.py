@@ -17,11 +17,12 @@ from typing import Any, Self
 from secmount.audit import mask, parts, shrink
 from secmount.audit.entry import Entry, parse
 from secmount.audit.intents import Intents, may_concern
+from secmount.audit.marks import Marks
 from secmount.audit.record import record as build
 from secmount.audit.repeats import Repeats
 from secmount.audit.reserve import Reserve
 from secmount.audit.tlog.anchor import JOURNAL, Anchors, Witness
-from secmount.audit.tlog.folder import CHECKPOINT, Folder, open_folder
+from secmount.audit.tlog.folder import CHECKPOINT, VERIFIER, Folder, open_folder
 from secmount.audit.tlog.locks import Lock
 from secmount.audit.tlog.note import Checkpoint, stated
 from secmount.audit.tlog.writer import Writer
@@ -126,6 +127,21 @@ class AuditLog:
             if not Repeats(beside.folder).idle(self._clock()):
                 self._append_counted(beside.folder)
             return self._append(beside, whole())
+
+    def append_once(
+        self, mark: str, build: Callable[[], Mapping[str, Any]], *, kept: Callable[[], Mapping[str, bytes]]
+    ) -> Entry | None:
+        """Append what `build` gives, unless this log has it under `mark` (`[a-z0-9.-]`); None then.
+
+        The mark stands in the log's folder, so whoever takes the log away takes it along. Raises like `append`.
+        """
+        with self._reported():
+            marks = Marks(self._beside().folder)
+            if marks.has(mark):
+                return None
+            entry = self.append(build(), kept=kept())
+            marks.set(mark)
+            return entry
 
     def append_essential(self, record: Mapping[str, Any]) -> Entry:
         """Append the record of a taking away; where the log does not take it, the reserve does. Never raises for that.
@@ -278,7 +294,9 @@ class AuditLog:
         rows = []
         for repair in repairs:
             kind = "log.created" if repair == "created" else "log.repaired"
-            details = None if repair == "created" else {"what": repair, "entries": size}
+            details = {"what": repair, "entries": size}
+            if repair == "created":
+                details = {"key": (beside.folder.text(VERIFIER) or "").strip()}
             rows.append(canonical.encode(build(kind, now_ms=now, details=details)))
         waiting = beside.reserve.waiting()
         if waiting:
