@@ -72,7 +72,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One signature of one signer. `signed` is None where the artifact's own bytes are what was signed."""
+    """One signature of one signer. `signed` is None where the artifact's own bytes are what was signed.
+
+    `algorithm`: as a JWS names it, and `signature` is then as a JWS has it; None: what belongs to the key.
+    """
 
     format: str
     material: Digest
@@ -82,6 +85,8 @@ class Claim:
     content: Envelope | Message
     entries: tuple[LogEntry, ...] = ()
     stamps: tuple[bytes, ...] = field(default=(), repr=False)
+    algorithm: str | None = None
+    raw: bytes = field(default=b"", repr=False)  # the whole material, for a second verifier that reads it itself
 
 
 @dataclass(frozen=True, slots=True)

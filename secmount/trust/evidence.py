@@ -46,6 +46,7 @@ class Signature:
     root: str | None = None  # sha256:<hex> of the trust root it stands under; None for a managed key
     root_updated_ms: int | None = None  # when that root was last vouched for, where anyone says
     files: Mapping[str, Digest] | None = field(default=None, hash=False)  # what a model signature says the tree is
+    expires_ms: int | None = None  # until when it counts: signed, or the end of a certificate without a stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Attestation:
     material: Digest | None = None
     root: str | None = None
     root_updated_ms: int | None = None
+    expires_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from secmount.registry.source import ABSENT, Source
 from secmount.trust import referrers
 from secmount.trust.evidence import SIGNATURES_LIMIT, Evidence, Kept, Signature
 from secmount.trust.formats import bundle
-from secmount.trust.judge import Judged, judge, refused
+from secmount.trust.judge.claims import judge
+from secmount.trust.judge.verdict import Judged, refused
 from secmount.trust.referrers import Material
 from secmount.trust.signer import Signer
 
@@ -47,6 +48,7 @@ def gather(resolution: Resolution, source: Source, signers: Mapping[str, Signer]
     return Evidence(
         subject=resolution.digest,
         signatures=_signatures(results),
+        attestations=tuple(one for result in results for one in result.judged.attestations),
         considered=tuple(result.judged.considered for result in results),
         truncated=truncated,
         kept=tuple(_kept(results)),
@@ -94,14 +96,14 @@ def _broken(err: SecmountError, about: Manifest | Index, material: Digest | None
 
 def _signatures(results: list[_Result]) -> tuple[Signature, ...]:
     """Give each signature once, however often its material is listed, in an order that no source decides."""
-    found = {(one.subject, one.material): one for result in results if (one := result.judged.signature)}
-    return tuple(sorted(found.values(), key=lambda one: (str(one.subject), str(one.material))))
+    found = {(one.subject, one.material, one.root): one for result in results for one in result.judged.signatures}
+    return tuple(sorted(found.values(), key=lambda one: (str(one.subject), str(one.material), str(one.root))))
 
 
 def _kept(results: list[_Result]) -> Iterator[Kept]:
     """Give the documents of what counts, then of what another policy could count, up to the limit."""
     left = KEPT_LIMIT
-    for result in sorted(results, key=lambda result: result.judged.signature is None):
+    for result in sorted(results, key=lambda result: not (result.judged.signatures or result.judged.attestations)):
         if result.material is None or result.judged.considered.outcome == "invalid":
             continue
         parts = result.material.kept()

@@ -5,12 +5,15 @@ Everything here is about what the certificate says; whether anyone stands for it
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from secmount.errors import TrustError
 from secmount.trust import spki
@@ -74,3 +77,20 @@ def milliseconds(moment: datetime) -> int:
     """Give a moment (without a zone: UTC) as milliseconds since 1970."""
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return round((moment - _EPOCH).total_seconds() * 1000)
+
+
+_NAMES = {
+    NameOID.COUNTRY_NAME: "C",
+    NameOID.STATE_OR_PROVINCE_NAME: "ST",
+    NameOID.LOCALITY_NAME: "L",
+    NameOID.ORGANIZATION_NAME: "O",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
+    NameOID.COMMON_NAME: "CN",
+}
+
+
+def attributes(one: Certificate) -> Mapping[str, str]:
+    """Give those attributes of the subject that stand in it exactly once, by their short names; RFC 4514 section 3."""
+    rows = [(_NAMES[row.oid], row.value) for row in one.parsed.subject if row.oid in _NAMES]
+    counted = Counter(name for name, _ in rows)
+    return {name: value for name, value in rows if counted[name] == 1 and isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""Whether a key may have made a signature at the time it was made.
+"""Whether a signer may have made a signature at the time it was made.
 
 Only `not_after` is asked, the time by which a third party says the signature existed: the signer's own words about the
 time would let a stolen key sign yesterday. Without it nothing with a bound holds (GHSA-wqqc-jjcq-vfxm's lesson).
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from secmount.oci import instant
 from secmount.trust.evidence import SignatureTime
-from secmount.trust.signer import KeySigner
+from secmount.trust.signer import Signer
 
 
-def outside(signer: KeySigner, time: SignatureTime) -> tuple[str, str] | None:
+def outside(signer: Signer, time: SignatureTime) -> tuple[str, str] | None:
     """Say what was got and what the signer's bounds want of a signature of `time`; None if it is within them."""
     bounds = {
         "from": signer.valid_from,
@@ -27,3 +27,9 @@ def outside(signer: KeySigner, time: SignatureTime) -> tuple[str, str] | None:
     early = signer.valid_from is not None and at < signer.valid_from
     late = any(end is not None and at >= end for end in (signer.valid_until, signer.revoked_since))
     return (f"signed by {instant.render(at)}", want) if early or late else None
+
+
+def revoked(signer: Signer, time: SignatureTime) -> tuple[str, str] | None:
+    """Say the same of `revoked-since` alone."""
+    since, at = signer.revoked_since, time.not_after
+    return None if since is None or (at is not None and at < since) else outside(signer, time)

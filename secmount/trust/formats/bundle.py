@@ -62,6 +62,7 @@ def parse(raw: bytes, *, declared: str) -> Claim:
             row.octets("signedTimestamp")
             for row in stamps.messages("rfc3161Timestamps", "signedTimestamp", limit=ENTRIES_LIMIT)
         ),
+        raw=raw,
     )
 
 

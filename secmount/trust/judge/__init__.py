@@ -1,0 +1,1 @@
+"""Judging claims: whose signature is it, does it hold, when was it made, and does it mean what it must."""

@@ -1,0 +1,32 @@
+"""Which signers are in force for a signature of a certain time."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from secmount.errors import TrustError
+from secmount.trust.check import window
+from secmount.trust.evidence import SignatureTime
+from secmount.trust.signer import Signer
+
+One = TypeVar("One", bound=Signer)
+
+
+def in_force(signers: tuple[One, ...], time: SignatureTime) -> tuple[One, ...]:
+    """Give those of `signers`, all of whom made the signature, whose bounds `time` is within.
+
+    Revocation sticks to the holder: one revoked name refuses the signature, whatever other names fit. Raise
+    `TrustError` SM2014 (revoked), SM2015 (out of bounds, or without a time that a third party attests).
+    """
+    for signer in signers:
+        if signer.revoked:
+            raise TrustError("SM2014", subject=signer.name, got="a revoked key", want="a key in force")
+        missed = window.revoked(signer, time)
+        if missed:
+            raise TrustError("SM2015", subject=signer.name, got=missed[0], want=missed[1])
+    missed_by = {signer.name: window.outside(signer, time) for signer in signers}
+    standing = tuple(signer for signer in signers if missed_by[signer.name] is None)
+    if not standing:
+        name, missed = next((name, missed) for name, missed in missed_by.items() if missed)
+        raise TrustError("SM2015", subject=name, got=missed[0], want=missed[1])
+    return standing

@@ -1,0 +1,78 @@
+"""What a claim says about an artifact: that it is approved (a signature), or something else (an attestation).
+
+Read only after the signature was checked. What counts as a signature is in design 3.4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from secmount.errors import TrustError
+from secmount.oci.digest import Digest
+from secmount.oci.manifest import Index, Manifest
+from secmount.trust import annotation
+from secmount.trust.annotation import Said
+from secmount.trust.claim import Claim, Envelope, Message, Subject
+from secmount.trust.formats import dsse, statement
+
+COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"  # cosign v3.1, cmd/cosign/cli/sign; an attestation has another
+_MESSAGE_DIGESTS = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}  # sigstore_common.proto
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What was signed. An attestation has a predicate, a model signature files; `expires_ms`: signed, too."""
+
+    kind: Literal["signature", "attestation"]
+    said: Said
+    predicate_type: str | None = None
+    predicate: Any = field(default=None, hash=False)
+    files: Mapping[str, Digest] | None = field(default=None, hash=False)
+    expires_ms: int | None = None
+
+
+def read(claim: Claim, about: Manifest | Index, *, bare: bool) -> Meaning:
+    """Read what `claim` says about `about`; `bare`: a signature over the manifest's bytes alone is acceptable.
+
+    Raise `TrustError` SM2007 (about something else), SM2009, SM2010, SM2011 (unreadable), SM2012 (bare).
+    """
+    match claim.content:
+        case Message() as message:
+            _bare(message, about, acceptable=bare)
+            return Meaning("signature", annotation.read({}))
+        case Envelope() as envelope:
+            return _stated(envelope, about)
+
+
+def _bare(message: Message, about: Manifest | Index, *, acceptable: bool) -> None:
+    if not acceptable:
+        raise TrustError("SM2012", got="a bare signature over the manifest", want="a statement")
+    if not message.digest:
+        return
+    name = _MESSAGE_DIGESTS.get(message.algorithm)
+    if name is None or hashlib.new(name, about.raw).digest() != message.digest:
+        got = f"messageDigest {message.algorithm or 'without an algorithm'} of other bytes"
+        raise TrustError("SM2007", got=got, want=str(about.digest))
+
+
+def _stated(envelope: Envelope, about: Manifest | Index) -> Meaning:
+    if envelope.payload_type != dsse.IN_TOTO:
+        raise TrustError("SM2009", got=repr(envelope.payload_type), want=dsse.IN_TOTO)
+    said = statement.parse(envelope.payload)
+    subject = _subject(said.subjects, about)
+    if said.predicate_type == COSIGN_SIGN:
+        return Meaning("signature", annotation.read(subject.annotations))
+    return Meaning("attestation", annotation.read(subject.annotations), said.predicate_type, said.predicate)
+
+
+def _subject(subjects: tuple[Subject, ...], about: Manifest | Index) -> Subject:
+    named = [subject for subject in subjects if subject.digests.get(about.digest.algorithm) == about.digest.hex]
+    if not named:
+        others = (f"{name}:{text}" for subject in subjects for name, text in subject.digests.items())
+        raise TrustError("SM2007", got=f"a signature of {', '.join(others)}", want=str(about.digest))
+    if len(named) > 1:
+        raise TrustError("SM2010", got=f"{about.digest} {len(named)} times", want="each subject once")
+    return named[0]
