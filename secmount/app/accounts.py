@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secmount.app import wire
 from secmount.errors import RegistryError
 from secmount.registry.credentials import places
+from secmount.registry.credentials.files import CredentialFiles
 from secmount.registry.credentials.programs import Helpers
 from secmount.registry.credentials.store import AuthFile
 from secmount.registry.credentials.value import Basic, Credential
@@ -71,19 +72,31 @@ def logout(key: str | None, config: Config, ways: Ways) -> Forgotten:
     changed = file.clear() if key is None else file.remove(key)
     if key is None:
         return Forgotten(changed.keys, file.path)
-    host, _, repository = key.partition("/")
-    kept = wire.credentials(config, replace(ways, authfile=None)).kept(host, repository)
-    left = None if kept is None else kept.file
+    left = _left(key, config, ways)
     if not changed.keys:
         raise RegistryError("SM4207", subject=key, got=None if left is None else f"kept in {left}, not in {file.path}")
     return Forgotten(changed.keys, file.path, changed.helper, left)
 
 
+def _left(key: str, config: Config, ways: Ways) -> str | None:
+    """Name another file that knows `key`; where one is named there is no other."""
+    uid = os.geteuid()
+    asked = places.reading(os.environ, uid=uid, authfile=ways.authfile or config.registry.authfile)
+    if any(place.required for place in asked):
+        return None
+    host, _, repository = key.partition("/")
+    kept = CredentialFiles(asked, uid=uid, helpers=_helpers(config)).kept(host, repository)
+    return None if kept is None else kept.file
+
+
 def _file(config: Config, ways: Ways) -> AuthFile:
     uid = os.geteuid()
-    named = ways.authfile or config.registry.authfile
-    helpers = Helpers(config.registry.helpers, os.environ, uid)
-    return AuthFile(places.writing(os.environ, uid=uid, authfile=named), uid, helpers)
+    path = places.writing(os.environ, uid=uid, authfile=ways.authfile or config.registry.authfile)
+    return AuthFile(path, uid, _helpers(config))
+
+
+def _helpers(config: Config) -> Helpers:
+    return Helpers(config.registry.helpers, os.environ, os.geteuid())
 
 
 def _check(host: str, credential: Basic, config: Config, ways: Ways) -> bool:
