@@ -30,7 +30,9 @@ class Blob:
         self.client = client
         self._wanted = wanted
         self._position = offset
-        self._answer: Answer | None = None if offset and offset >= wanted.size else self._open()
+        self._answer: Answer | None = None
+        if offset == 0 or offset < wanted.size:
+            self._answer = self._open()
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ from secmount.registry.http.settings import HttpSettings
 from secmount.registry.http.tokens import TOKEN_LIMIT, Question
 from secmount.registry.http.wire import faults
 from secmount.registry.http.wire.answers import Answer
-from secmount.registry.http.wire.transport import Deadline, Transport
+from secmount.registry.http.wire.transport import REDIRECT, Deadline, Transport
 
 WAIT_LIMIT_MS = 60_000  # the longest Retry-After that is waited for
 _BACKOFF_MS = 250  # before the second attempt; twice as long before each further one
@@ -136,6 +136,12 @@ class Client:
         """Ask a token server, which may not send us elsewhere: what goes there is a secret."""
         own = question.url.origin == self._root.origin
         answer = self._transport.exchange(question.url, question.headers, own=own, body=question.body)
+        if answer.status in REDIRECT:
+            answer.close()
+            raise RegistryError("SM4120", subject=answer.url.place, got="a redirect of the token server")
+        if answer.status in (401, 403):
+            raw, known = answer.read_error(faults.ERROR_LIMIT), self._authorizer.has_credentials
+            raise faults.refusal(answer.status, raw, subject=answer.url.place, known=known)
         if answer.status != _OK:
             raise self._refusal(answer)
         with answer.check_plain():

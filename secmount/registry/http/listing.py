@@ -48,7 +48,7 @@ class Listing:
         for _ in range(most):
             answer = self._page(target, _NO_API)
             following = None if answer is None else self._following(answer)
-            if following is None:
+            if following is None or self._rows.cut:
                 return
             if following in seen:
                 raise RegistryError("SM4122", subject=self._client.place, got="a next page that was read already")
@@ -71,7 +71,7 @@ class Listing:
             return None
         if answer.status in absent:
             return None
-        self._rows.add(referrers.page(raw, subject=f"{self._client.shown}, referrers"))
+        self._rows.add(raw, subject=f"{self._client.shown}, referrers")
         return answer
 
     def _following(self, answer: Answer) -> str | None:

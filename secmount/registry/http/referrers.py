@@ -7,7 +7,6 @@ like signature material is kept first, so that a thousand other referrers cannot
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from secmount.errors import ContentError
 from secmount.oci import descriptor, exact
@@ -16,6 +15,7 @@ from secmount.oci.manifest import EMPTY, MANIFEST_LIMIT, OCI_MANIFEST
 from secmount.registry.http.wire.url import Url, parse
 from secmount.registry.source import REFERRERS_LIMIT, Referrers
 
+ROWS_LIMIT = 10_000  # rows of one question; a real artifact has a handful
 SIGNATURE_TYPES = (
     "application/vnd.dev.sigstore.bundle.v0.3+json",
     "application/vnd.cncf.notary.signature",
@@ -28,11 +28,12 @@ _NEXT = re.compile(r";\s*rel\s*=\s*(?:\"[^\"]*\bnext\b[^\"]*\"|next\b)", re.ASCI
 
 
 class Rows:
-    """The rows of all pages, of which at most REFERRERS_LIMIT of each rank are held."""
+    """The rows of all pages: at most ROWS_LIMIT are looked at, at most REFERRERS_LIMIT of each rank are held."""
 
     def __init__(self) -> None:
         self.truncated = False
         self.cut = False  # a part of the list was not read
+        self._left = ROWS_LIMIT
         self._ranks: tuple[dict[str, Descriptor], ...] = ({}, {}, {})
 
     @property
@@ -40,27 +41,32 @@ class Rows:
         """Say whether a row looks like signature material."""
         return bool(self._ranks[0])
 
-    def add(self, rows: Iterable[Descriptor]) -> None:
-        """Hold the rows that there is room for."""
-        for row in rows:
-            rank = self._ranks[_rank(row)]
-            if len(rank) < REFERRERS_LIMIT:
-                rank.setdefault(str(row.digest), row)
-            elif str(row.digest) not in rank:
-                self.truncated = True
+    def add(self, raw: bytes, *, subject: str) -> None:
+        """Read an index of referrers and hold the rows that there is room for; one that is no descriptor is left out.
+
+        Raise `ContentError` SM5010, SM5011, SM5012.
+        """
+        value = exact.read(raw, limit=MANIFEST_LIMIT, subject=subject)
+        rows = value.get("manifests") if isinstance(value, dict) else None
+        if not isinstance(rows, list) or "layers" in value:
+            raise ContentError("SM5012", subject=subject, got="no list of manifests", want="an index of referrers")
+        self.cut = self.cut or len(rows) > self._left
+        for entry in rows[: self._left]:
+            self._left -= 1
+            row = _row(entry, subject)
+            if row is not None:
+                self._hold(row)
+
+    def _hold(self, row: Descriptor) -> None:
+        rank = self._ranks[_rank(row)]
+        if len(rank) < REFERRERS_LIMIT:
+            rank.setdefault(str(row.digest), row)
+        elif str(row.digest) not in rank:
+            self.truncated = True
 
     def referrers(self) -> Referrers:
         """Give the best ones."""
         return Referrers((row for rank in self._ranks for row in rank.values()), truncated=self.truncated or self.cut)
-
-
-def page(raw: bytes, *, subject: str) -> tuple[Descriptor, ...]:
-    """Read an index of referrers; a row that is no descriptor is left out. Raise `ContentError` SM5010, SM5012."""
-    value = exact.read(raw, limit=MANIFEST_LIMIT, subject=subject)
-    rows = value.get("manifests") if isinstance(value, dict) else None
-    if not isinstance(rows, list) or "layers" in value:
-        raise ContentError("SM5012", subject=subject, got="no list of manifests", want="an index of referrers")
-    return tuple(row for entry in rows if (row := _row(entry, subject)) is not None)
 
 
 def following(link: str | None, *, current: Url, own: bool) -> Url | None:

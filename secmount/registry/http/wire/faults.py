@@ -40,10 +40,10 @@ def failure(err: Exception, *, subject: str) -> RegistryError:
     for one in chain:
         if isinstance(one, ssl.SSLError) and not isinstance(one, ssl.SSLEOFError):
             return _handshake(one, subject)
+    if any(isinstance(one, wire.NewConnectionError) for one in chain):  # a NameResolutionError, too
+        return RegistryError("SM4100", subject=subject, got=_reason(chain[-1]))
     if any(isinstance(one, (wire.TimeoutError, TimeoutError)) for one in chain):
         return RegistryError("SM4102", subject=subject)
-    if any(isinstance(one, (wire.NameResolutionError, wire.NewConnectionError)) for one in chain):
-        return RegistryError("SM4100", subject=subject, got=_reason(chain[-1]))
     return RegistryError("SM4101", subject=subject, got=_reason(chain[-1]))
 
 

@@ -8,6 +8,7 @@ trickle satisfies any timeout of single reads.
 
 from __future__ import annotations
 
+import errno
 import io
 import socket
 import sys
@@ -46,6 +47,15 @@ class Watched:
         self._timeout = value or 0.0
         self._waited, self._received = 0.0, 0
         self._sock.settimeout(value)
+
+    def sendall(self, data: Any) -> None:
+        """Send; where the other side has hung up, say it so that urllib3 reads why (a TLS alert, an answer)."""
+        try:
+            self._sock.sendall(data)
+        except TimeoutError:
+            raise
+        except OSError as err:
+            raise BrokenPipeError(errno.EPIPE, "the other side has hung up") from err
 
     def makefile(self, _mode: str, *_: Any, **__: Any) -> io.BufferedReader:
         """Open the reader of an answer."""

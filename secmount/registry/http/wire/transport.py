@@ -27,7 +27,7 @@ from secmount.registry.http.wire.sockets import Judge, pools
 from secmount.registry.http.wire.url import Url
 
 REDIRECTS = 5
-_REDIRECT = frozenset({301, 302, 303, 307, 308})
+REDIRECT = frozenset({301, 302, 303, 307, 308})
 _CONNECTIONS = 16  # kept for reuse, a host
 _INWARD = frozenset({Reach.LOOPBACK, Reach.METADATA})  # where nobody is led from outside
 
@@ -88,7 +88,7 @@ class Transport:
             own = own and url.origin == self.root.origin
             secret = {"Authorization": authorization} if own and authorization else {}
             answer = self.exchange(url, {**headers, **secret}, own=own)
-            if answer.status not in _REDIRECT:
+            if answer.status not in REDIRECT:
                 return answer
             seen.add(url.text)
             where = answer.header("Location")
@@ -129,9 +129,7 @@ class Transport:
             return found
 
     def _new_manager(self, url: Url, proxy: Proxy | None, *, own: bool) -> urllib3.PoolManager:
-        context: ssl.SSLContext | None = None
-        if url.scheme == "https":
-            context = tls.own_context(self._access) if own else tls.led_context(self._access)
+        context = self._context(own=own) if url.scheme == "https" else None
         if proxy is None:
             manager = urllib3.PoolManager(maxsize=_CONNECTIONS, ssl_context=context)
         else:
@@ -145,6 +143,13 @@ class Transport:
             )
         judge = self._judge_own if own else self._judge_led
         return pools(manager, judge=judge, left=self._deadline.left)
+
+    def _context(self, *, own: bool) -> ssl.SSLContext:
+        """Give a context; loading the system's authorities takes 80 ms, so one serves for both where it may."""
+        particular = own and (self._access.client_certificate is not None or not self._access.verify)
+        if particular not in self._contexts:
+            self._contexts[particular] = (tls.own_context if particular else tls.led_context)(self._access)
+        return self._contexts[particular]
 
     def _judge_own(self, address: str) -> None:
         found = reach(address)
