@@ -40,6 +40,7 @@ def settings(config: Config, ways: Ways) -> HttpSettings:
         timeout_ms=chosen.timeout_ms,
         deadline_ms=ways.deadline_ms or chosen.deadline_ms,
         attempts=chosen.attempts,
+        realms=chosen.realms,
         private_addresses=True if chosen.private_addresses is None else chosen.private_addresses,
     )
 

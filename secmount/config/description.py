@@ -88,6 +88,12 @@ KEYS = (
         _form(type="object", additionalProperties={"type": "string", "pattern": "^/"}),
         lambda c: dict(c.registry.helpers),
     ),
+    Key(
+        "registry.realms",
+        "Other hosts whose token servers get the credentials of a registry: host to hosts.",
+        _form(type="object", additionalProperties={"type": "array", "items": {"type": "string"}}),
+        lambda c: {host: sorted(others) for host, others in c.registry.realms.items()},
+    ),
     Key("registry.timeout", "For each answer of a registry.", _DURATION, lambda c: duration(c.registry.timeout_ms)),
     Key("registry.deadline", "For all that a command asks.", _DURATION, lambda c: duration(c.registry.deadline_ms)),
     Key("registry.attempts", "How often something is asked.", _whole(20), lambda c: c.registry.attempts),

@@ -20,6 +20,7 @@ _REGISTRY = (
     "authfile",
     "ca-file",
     "helpers",
+    "realms",
     "timeout",
     "deadline",
     "attempts",
@@ -27,6 +28,7 @@ _REGISTRY = (
     "stale-tags",
 )
 _HELPER = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)  # the suffix of docker-credential-*
+_HOST = re.compile(r"[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::[0-9]{1,5})?", re.ASCII)
 _SHORT = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*", re.ASCII)
 
 
@@ -60,6 +62,8 @@ def registry(table: Table) -> RegistrySettings:
         found = replace(found, ca_file=table.absolute("ca-file"))
     if "helpers" in values:
         found = replace(found, helpers=_helpers(table.table("helpers")))
+    if "realms" in values:
+        found = replace(found, realms=_realms(table.table("realms")))
     if "timeout" in values:
         found = replace(found, timeout_ms=table.duration("timeout", least="100ms", most="10m"))
     if "deadline" in values:
@@ -98,6 +102,16 @@ def _helpers(table: Table) -> dict[str, str]:
         if not _HELPER.fullmatch(name):
             raise table.misuse(name, got=table.spell(name), want="a name of letters, digits, '_', '.', '-'")
     return {name: table.absolute(name) for name in table.values}
+
+
+def _realms(table: Table) -> dict[str, frozenset[str]]:
+    found = {}
+    for host in table.values:
+        servers = table.texts(host)
+        if not all(_HOST.fullmatch(name) for name in (host, *servers)) or any(":" in name for name in servers):
+            raise table.wrong(host, "HOST[:PORT] = [HOST, …], in lower case")
+        found[host] = frozenset(servers)
+    return found
 
 
 def _whole(table: Table, names: Mapping[str, tuple[str, int]]) -> dict[str, int]:

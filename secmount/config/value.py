@@ -26,12 +26,14 @@ class RegistrySettings:
     """`[registry]`: how registries are asked.
 
     `helpers`: credential helpers by name, as root the only ones that run. `stale_tags_ms`: how old a kept tag may be
-    when its registry does not answer; None: it is not used.
+    when its registry does not answer; None: it is not used. `realms`: by a registry's host, other hosts whose
+    token servers get its credentials.
     """
 
     authfile: str | None = None
     ca_file: str | None = None
     helpers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    realms: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
     timeout_ms: int = 30_000  # for each read
     deadline_ms: int | None = None  # for everything a command asks
     attempts: int = 4

@@ -34,6 +34,7 @@ def test_every_key_of_registry_is_taken(tmp_path: Path) -> None:
 authfile = "/etc/secmount/auth.json"
 ca-file = "/etc/ssl/corp//corp.pem"
 helpers = { ecr-login = "/usr/bin/docker-credential-ecr-login" }
+realms = { "registry.example:5000" = ["gitlab.example"] }
 timeout = "5s"
 deadline = "3m"
 attempts = 2
@@ -44,6 +45,7 @@ stale-tags = "24h"
         authfile="/etc/secmount/auth.json",
         ca_file="/etc/ssl/corp/corp.pem",
         helpers={"ecr-login": "/usr/bin/docker-credential-ecr-login"},
+        realms={"registry.example:5000": frozenset({"gitlab.example"})},
         timeout_ms=5_000,
         deadline_ms=180_000,
         attempts=2,
@@ -84,6 +86,10 @@ def test_aliases_are_normalised(tmp_path: Path) -> None:
         ('[registry]\nauthfile = "auth.json"\n', 2, "auth.json", "absolute"),
         ('[registry]\nhelpers = { "../x" = "/x" }\n', 2, "registry.helpers.../x", "letters"),
         ('[registry]\n[registry.helpers]\npass = "docker-credential-pass"\n', 3, "pass", "absolute"),
+        ('[registry]\nrealms = { "a.io" = ["https://b.io"] }\n', 2, "a.io", "HOST"),
+        ('[registry]\nrealms = { "a.io" = ["b.io:80"] }\n', 2, "a.io", "HOST"),
+        ('[registry]\nrealms = { "A.io" = ["b.io"] }\n', 2, "A.io", "HOST"),
+        ('[registry]\nrealms = { "a.io" = "b.io" }\n', 2, "a.io", "list"),
         ('registry = "x"\n', 1, "registry", "table"),
         ('[registry]\nstale-tags = "0s"\n', 2, "0s", "duration"),
         ('[aliases]\na = "ghcr.io/a"\nb = "ghcr.io/b:v1"\n', 3, "aliases.b", "without tag"),
