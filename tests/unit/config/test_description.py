@@ -39,6 +39,7 @@ witness-commands = ["/srv/c"]
 authfile = "/srv/auth.json"
 ca-file = "/srv/ca.pem"
 helpers = { pass = "/usr/bin/docker-credential-pass" }
+realms = { "registry.example" = ["auth.example"] }
 timeout = "12s"
 deadline = "13m"
 attempts = 14
@@ -55,7 +56,7 @@ def load(folder: Path, text: str) -> Config:
 
 
 def flat(table: dict[str, Any], base: str = "") -> dict[str, Any]:
-    open_ended = ("registry.helpers", "aliases")
+    open_ended = ("registry.helpers", "registry.realms", "aliases")
     found: dict[str, Any] = {}
     for key, value in table.items():
         name = f"{base}{key}"
