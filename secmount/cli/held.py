@@ -1,4 +1,4 @@
-"""`ls`, `inspect`, `check`: what is held and mounted. They write nothing but what `check` found."""
+"""`ls`, `inspect`, `discover`, `check`: what is held, mounted and attached. Only `check` and `inspect --tree` write."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register(application: typer.Typer) -> None:
     """Add the commands of this module."""
     application.command()(ls)
     application.command()(inspect)
+    application.command()(discover)
     application.command()(check)
 
 
@@ -57,6 +58,25 @@ def inspect(
         if tree:
             return inspection.of_tree(application, wanted, settings)
         return inspection.of_reference(application, wanted, settings)
+
+
+@common("discover", network=True)
+def discover(
+    settings: Settings,
+    ref: Annotated[str, typer.Argument(metavar="REF", help="HOST/NAME[:TAG][@DIGEST], oci:PATH[:TAG|@DIGEST] ….")],
+    platform: Annotated[str | None, typer.Option("--platform", metavar="OS/ARCH", help="As for verify.")] = None,
+) -> Outcome:
+    """Show everything attached to an artifact, and which of it was signed by a signer of the policy.
+
+    secmount discover ghcr.io/acme/model:v1
+    secmount discover oci:/srv/models/bert:v1 -o json
+    """
+    from secmount.cli import context
+    from secmount.cli.view import attachments
+
+    wanted = context.wanted(settings, "discover", ref, platform=platform)
+    with context.opened(settings) as application:
+        return attachments.of_reference(application, wanted, settings)
 
 
 @common("check")

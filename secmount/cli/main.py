@@ -33,6 +33,7 @@ _VERBS = {
     "umount": "access",
     "ls": "held",
     "inspect": "held",
+    "discover": "held",
     "check": "held",
     "push": "push",
     "sign": "keys",

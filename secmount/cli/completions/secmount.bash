@@ -41,6 +41,7 @@ _secmount() {
             'secmount demo') path+=" $word" given=0 ;;
             'secmount ls') path+=" $word" given=0 ;;
             'secmount inspect') path+=" $word" given=0 ;;
+            'secmount discover') path+=" $word" given=0 ;;
             'secmount check') path+=" $word" given=0 ;;
             'secmount sign') path+=" $word" given=0 ;;
             'secmount login') path+=" $word" given=0 ;;
@@ -89,7 +90,7 @@ _secmount() {
             if [[ $cur == -* ]]; then
                 _secmount_words '-h --help --version'
             elif ((given == 0)); then
-                _secmount_words 'resolve verify pull mount unmount demo ls inspect check sign login logout version explain completion doctor push audit key policy config'
+                _secmount_words 'resolve verify pull mount unmount demo ls inspect discover check sign login logout version explain completion doctor push audit key policy config'
             fi
             ;;
         'secmount resolve')
@@ -203,6 +204,20 @@ _secmount() {
                 _secmount_words '--as --platform --tree --config --policy --store -o --output -q --quiet -v --verbose --color --offline --authfile --ca-file --plain-http --timeout -h --help'
             elif ((given == 0)); then
                 _secmount_ref 'oci: oci-archive:'; ((${#COMPREPLY[@]})) || _secmount_paths -d
+            fi
+            ;;
+        'secmount discover')
+            case $prev in
+                --platform|--timeout) :; return ;;
+                --config|--authfile|--ca-file) _secmount_paths -f; return ;;
+                --policy|--store) _secmount_paths -d; return ;;
+                -o|--output) _secmount_words 'text json'; return ;;
+                --color) _secmount_words 'auto always never'; return ;;
+            esac
+            if [[ $cur == -* ]]; then
+                _secmount_words '--platform --config --policy --store -o --output -q --quiet -v --verbose --color --offline --authfile --ca-file --plain-http --timeout -h --help'
+            elif ((given == 0)); then
+                _secmount_ref 'oci: oci-archive:'
             fi
             ;;
         'secmount check')
@@ -542,6 +557,7 @@ _secmount_takes() {
         'secmount demo') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount ls') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount inspect') [[ ' --as --platform --config --policy --store -o --output --color --authfile --ca-file --timeout ' == *" $2 "* ]] ;;
+        'secmount discover') [[ ' --platform --config --policy --store -o --output --color --authfile --ca-file --timeout ' == *" $2 "* ]] ;;
         'secmount check') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount sign') [[ ' --key --as --annotation -a --format --config --policy --store -o --output --color --authfile --ca-file --timeout ' == *" $2 "* ]] ;;
         'secmount login') [[ ' -u --username --config --policy --store -o --output --color --authfile --ca-file --timeout ' == *" $2 "* ]] ;;

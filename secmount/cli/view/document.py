@@ -27,6 +27,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, nu
         "config-schema": ("document",),
         "config-show": ("file", "values"),
         "demo": ("folder", "steps"),
+        "discover": ("root", "truncated"),
         "doctor": ("checks", "counts"),
         "explain": ("code", "title", "exit_status", "stage", "explain", "help"),
         "inspect": ("mount", "layers", "withheld", "considered", "tree"),
