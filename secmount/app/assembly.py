@@ -58,7 +58,7 @@ def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
     ways = ways or Ways()
     uid = os.geteuid()
     with ExitStack() as stack:
-        log = _log(config, uid)
+        log = audit_log(config, uid)
         stack.callback(log.close)
 
         @cache
@@ -95,7 +95,8 @@ def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
         yield Application(config, parts, lambda form: lambda held, kept: _build(held, kept, config, form), uid)
 
 
-def _log(config: Config, uid: int) -> AuditLog:
+def audit_log(config: Config, uid: int) -> AuditLog:
+    """Give the log that the configuration describes; raise `InputError` SM1103 for a mask that cannot be."""
     settings = config.audit_log
     witnesses = [Witness("file", path) for path in settings.witness_files]
     witnesses += [Witness("command", path) for path in settings.witness_commands]

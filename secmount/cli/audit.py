@@ -153,14 +153,17 @@ def export(
     form: Annotated[
         str, typer.Option("--format", metavar="opa|vsa", help="OPA decision log, or a signed SLSA VSA.")
     ] = "opa",
-    key: Annotated[str | None, typer.Option("--key", metavar="FILE", help="The private key for a VSA.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="FILE", help="The private key for a VSA; default: one of our own.")
+    ] = None,
     since: Since = None,
 ) -> Outcome:
     """Export decisions as OPA decision-log lines, or one as a signed SLSA verification summary.
 
     secmount audit export --format opa --since 7d
     """
-    return review.export(configured(settings), entry, form=form, key_file=key, since=since)
+    request = context.request("audit export")
+    return review.export(configured(settings), settings, request, entry, form=form, key=key, since=since)
 
 
 @common("audit-report")

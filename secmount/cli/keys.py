@@ -79,6 +79,7 @@ def sign(
     secmount sign ghcr.io/acme/bert@sha256:… --key release.key
     """
     from secmount.app import publishing
+    from secmount.app.keyuse import record_use
     from secmount.publish import attach, keys
 
     if format not in ("bundle", "legacy"):
@@ -97,6 +98,15 @@ def sign(
         sys.stderr.write("\n".join(signing.about_to_be_signed(subject, parsed, name)) + "\n")
         sys.stderr.flush()
     private = keys.load_private(key, password=_password)
+    settings.learned["warnings"] = record_use(
+        config,
+        context.request("sign"),
+        "artifact signature",
+        principal=private.principal,
+        subject=str(subject.descriptor.digest),
+        reference=parsed.text,
+        repository=name,
+    )
     with publishing.writer(parsed, config, ways) as writer:
         done = attach.attach(
             subject,

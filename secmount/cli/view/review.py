@@ -19,6 +19,7 @@ from secmount.cli.view.settings import Settings
 from secmount.config.value import Config
 from secmount.errors import InputError
 from secmount.local.fault import faults
+from secmount.policy.input import Request
 from secmount.review import filter as filters
 from secmount.review import listing, proof, text
 from secmount.review import replay as replays
@@ -150,19 +151,36 @@ def replay(
     )
 
 
-def export(config: Config, entry: str | None, *, form: str, key_file: str | None, since: str | None) -> Outcome:
+def export(
+    config: Config,
+    settings: Settings,
+    request: Request,
+    entry: str | None,
+    *,
+    form: str,
+    key: str | None,
+    since: str | None,
+) -> Outcome:
     """Export for other tools: lines for OPA's, one signed envelope for SLSA's."""
     if form == "opa":
         return Outcome("audit-export", lines=_opa_lines(config, entry, since))
-    if form != "vsa" or entry is None or key_file is None:
-        raise InputError("SM1010", subject="audit export", got=form, want="--format opa, or --format vsa ID --key FILE")
-    from secmount.publish import keys
+    if form != "vsa" or entry is None:
+        raise InputError("SM1010", subject="audit export", got=form, want="--format opa, or --format vsa ID")
+    from secmount.app.keyuse import record_use, statement_key
     from secmount.review.export import vsa
 
-    private = keys.load_private(key_file, password=None)
+    private = statement_key(config, key)
     with _opened(config) as reader:
-        found = stories.find(reader, entry)
-        summary = vsa.export(reader, found[0], private, version=__version__)
+        (found, *_) = stories.find(reader, entry)
+        summary = vsa.export(reader, found, private, version=__version__)
+    settings.learned["warnings"] = record_use(
+        config,
+        request,
+        "verification summary",
+        principal=summary.principal,
+        subject=found.record["subject"],
+        reference=found.record["reference"],
+    )
     return Outcome("audit-export", lines=iter([summary.envelope.decode()]))
 
 

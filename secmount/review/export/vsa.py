@@ -7,15 +7,16 @@ an artifact's signer: who believes the summary believes the verifier, and nobody
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
 from secmount.audit.entry import Entry
+from secmount.audit.tlog.folder import PART_LIMIT
 from secmount.audit.tlog.note import Proof
 from secmount.errors import StorageError
-from secmount.oci import canonical
+from secmount.oci import canonical, exact
 from secmount.review.proof import prove
 from secmount.review.reader import Reader
 
@@ -39,16 +40,15 @@ class StatementSigner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The DSSE envelope as JSON, and the proof that what it sums up is in the log."""
+    """The DSSE envelope as JSON, who signed it, and the proof that what it sums up is in the log."""
 
     envelope: bytes
+    principal: str
     proof: Proof
 
 
-def export(
-    reader: Reader, entry: Entry, signer: StatementSigner, *, version: str, artifact_keys: Collection[str] = ()
-) -> Summary:
-    """Sum up one decision; `artifact_keys` are principals (`sha256:…` of an SPKI) that may not sign it.
+def export(reader: Reader, entry: Entry, signer: StatementSigner, *, version: str) -> Summary:
+    """Sum up one decision; a key whose signature the decision saw, or the log's, may not sign it.
 
     Raise `StorageError` SM7116 (not a decision about an artifact, or a wrong key), SM7106 (not what was signed).
     """
@@ -60,13 +60,23 @@ def export(
     principal = f"sha256:{sha256(signer.spki).hexdigest()}"
     if reader.verifier.public in signer.spki:
         raise StorageError("SM7116", subject="signing key", got="the log's key", want="a key of its own")
-    if principal in artifact_keys:
+    if principal in _principals(reader, record):
         raise StorageError("SM7116", subject="signing key", got="an artifact signer's key", want="a key of its own")
     proof = prove(reader, entry)
     payload = canonical.encode(statement(record, version=version))
     signature = {"keyid": principal, "sig": base64.b64encode(signer.sign(pae(payload))).decode()}
     envelope = {"payloadType": PAYLOAD, "payload": base64.b64encode(payload).decode(), "signatures": [signature]}
-    return Summary(canonical.encode(envelope), proof)
+    return Summary(canonical.encode(envelope), principal, proof)
+
+
+def _principals(reader: Reader, record: Mapping[str, Any]) -> set[str]:
+    """Give whose signatures the policy was shown."""
+    digest = record.get("input_sha256")
+    if digest is None:
+        return set()
+    document = exact.read(reader.folder.part(digest), limit=PART_LIMIT, subject=digest)
+    rows = document.get("signatures") if isinstance(document, Mapping) else None
+    return {str(row.get("principal")) for row in rows or () if isinstance(row, Mapping)}
 
 
 def statement(record: Mapping[str, Any], *, version: str) -> dict[str, Any]:
