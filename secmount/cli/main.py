@@ -41,6 +41,7 @@ _VERBS = {
     "login": "login",
     "logout": "login",
     "policy": "policy",
+    "trust": "trust",
     "audit": "audit",
     "demo": "demo",
     "completion": "program.completion",

@@ -42,6 +42,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, nu
         "resolve": ("index", "kept_since"),
         "push": ("pushed",),
         "sign": ("signature",),
+        "trust-show": ("roots",),
+        "trust-update": ("root",),
         "unmount": ("mount", "left"),
         "verify": ("considered",),
         "version": ("version", "python", "kernel"),
