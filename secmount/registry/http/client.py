@@ -49,7 +49,6 @@ class Client:
         """Keep what is needed; raise `RegistryError` SM4136."""
         self.location = location
         self._transport = Transport(location.access, settings, deadline)
-        self._root = self._transport.root
         self._attempts = settings.attempts
         self._effects = effects
         self._deadline = deadline
@@ -60,7 +59,7 @@ class Client:
     @property
     def place(self) -> str:
         """Name the registry in errors."""
-        return self._root.place
+        return self._transport.root.place
 
     @property
     def shown(self) -> str:
@@ -121,20 +120,20 @@ class Client:
         """Send a request with the credentials that the registry asks for, and only then."""
         refusal: RegistryError | None = None
         for _ in range(_ROUNDS):
-            sent = self._authorizer.header(self._scope, self._root, self._ask)
+            sent = self._authorizer.header(self._scope, self._transport.root, self._ask)
             answer = self._transport.follow(target, headers, sent)
             if answer.status in passed:
                 return answer
             asked = answer.header("WWW-Authenticate") if answer.own and answer.status == 401 else None
             refusal = self._refusal(answer)
-            if asked is None or not self._authorizer.learn(asked, self._scope, sent, self._root):
+            if asked is None or not self._authorizer.learn(asked, self._scope, sent, self._transport.root):
                 break
         assert refusal is not None
         raise refusal
 
     def _ask(self, question: Question) -> bytes:
         """Ask a token server, which may not send us elsewhere: what goes there is a secret."""
-        own = question.url.origin == self._root.origin
+        own = question.url.origin == self._transport.root.origin
         answer = self._transport.exchange(question.url, question.headers, own=own, body=question.body)
         if answer.status in REDIRECT:
             answer.close()

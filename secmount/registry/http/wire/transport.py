@@ -87,13 +87,24 @@ class Transport:
         while True:
             own = own and url.origin == self.root.origin
             secret = {"Authorization": authorization} if own and authorization else {}
-            answer = self.exchange(url, {**headers, **secret}, own=own)
+            try:
+                answer = self.exchange(url, {**headers, **secret}, own=own)
+            except RegistryError as err:
+                if seen or not self._may_do_without_tls(err):
+                    raise
+                self.root = urls.of_host("http", self._access.host)
+                url = self.root.at(target)
+                continue
             if answer.status not in REDIRECT:
                 return answer
             seen.add(url.text)
             where = answer.header("Location")
             answer.read_error(ERROR_LIMIT)
             url = _next(url, where, seen)
+
+    def _may_do_without_tls(self, err: RegistryError) -> bool:
+        """Whether registries.conf lets this host, which does not speak TLS, be asked without."""
+        return err.code == "SM4133" and self._access.or_http and self.root.scheme == "https"
 
     def exchange(self, url: Url, headers: Mapping[str, str], *, own: bool, body: bytes | None = None) -> Answer:
         """Send one request, a GET or with a `body` a POST; `own`: to the registry itself."""
