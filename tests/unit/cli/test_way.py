@@ -53,7 +53,15 @@ def test_a_signed_artifact_is_copied_without_what_the_policy_withholds(secmount:
     done = [row for row in secmount.log() if row["kind"] == "mount.done"]
     assert {row["path"] for row in done[0]["withheld"]} == withheld
     kinds = [row["kind"] for row in secmount.log()]
-    assert kinds == ["log.created", "config.loaded", "policy.loaded", "decision", "mount.intent", "mount.done"]
+    assert kinds == [
+        "log.created",
+        "key.used",
+        "config.loaded",
+        "policy.loaded",
+        "decision",
+        "mount.intent",
+        "mount.done",
+    ]
 
 
 def test_check_and_unmount_of_a_copy(secmount: Desk) -> None:
