@@ -132,11 +132,9 @@ class Wire:
             raw = Answer(response.raw, target, own=True).read_error(faults.ERROR_LIMIT)
             if status not in (401, 403):
                 raise faults.status(status, raw, subject=place, after=after)
-            known = self._authorizer.has_credentials
-            if status == 403 or (asked is None and sent is not None):
+            if status == 403 or asked is None or not self._authorizer.learn(asked, self._scope, sent, self.root):
+                known = self._authorizer.has_credentials
                 raise faults.refusal(status, raw, subject=place, known=known)
-            if not self._authorizer.learn(asked or "", self._scope, sent, self.root):
-                break
         raise faults.refusal(401, b"", subject=place, known=self._authorizer.has_credentials)
 
     def _send(self, method: str, target: Url, headers: Mapping[str, str | None], body: Any) -> requests.Response:
