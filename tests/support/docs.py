@@ -2,7 +2,8 @@
 
 A ```console block holds `$ command` lines, each followed by what it prints. An HTML comment before a block says where
 it runs: `<!-- run: ready -->` in a new folder with a policy, a signed and an unsigned model; `<!-- run: fresh -->` in
-one with an unsigned model only; without a comment it goes on in the folder of the block before. What differs from run
+one with an unsigned model only; `<!-- run: registry -->` in one with plain files and a registry that pages call
+localhost:5000; without a comment it goes on in the folder of the block before. What differs from run
 to run (ids, digests of keys, times, the folder) is written on the page as a fixed placeholder.
 
 A ```sh block holds commands alone; each must succeed.
@@ -19,12 +20,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from secmount.publish import sample
+from tests.support.lying import Gate, Lying, Reply
+from tests.support import docs_registry
 
 ROOT = Path(__file__).resolve().parents[2]
+REGISTRY = "localhost:5000"
 _BLOCK = re.compile(r"(?:<!-- run: (?P<where>\w+) -->\n)?```(?P<kind>console|sh)\n(?P<body>.*?)```\n", re.DOTALL)
 _STEADY = (
     (
@@ -90,9 +95,14 @@ class Place:
 
     def __init__(self, where: str) -> None:
         self.folder = os.path.realpath(tempfile.mkdtemp(prefix="secmount-docs-"))
+        self._stack = ExitStack()
+        self._host = docs_registry.HOST
         lines = [f'{key} = "{self.folder}/{key}"\n' for key in ("store", "policy", "state")]
         Path(self.folder, "config.toml").write_text("".join(lines))
         sample.pack(f"{self.folder}/models/bert", "v1")
+        self.registry = _registry(self.folder) if where == "registry" else None
+        if where == "registry":
+            self._host = self._stack.enter_context(docs_registry.served(Path(self.folder)))
         if where == "ready":
             sample.pack(f"{self.folder}/models/unsigned", "v1", variant=1)
             for command in (
@@ -112,6 +122,9 @@ class Place:
             "NO_COLOR": "1",
             "LANG": "C.UTF-8",
         }
+        command = command.replace(docs_registry.HOST, self._host)
+        if self.registry is not None:
+            command = command.replace(REGISTRY, self.registry.host("localhost"))
         script = f'secmount() {{ {program} "$@"; }}\n{command}\n'
         done = subprocess.run(
             ["bash", "-c", script],
@@ -124,14 +137,27 @@ class Place:
         )
         if check and done.returncode:
             raise AssertionError(f"$ {command}\n{done.stdout}{done.stderr}(exit {done.returncode})")
-        return steady(done.stdout + done.stderr, self.folder)
+        printed = (done.stdout + done.stderr).replace(self._host, docs_registry.HOST)
+        return steady(printed, self.folder)
 
     def close(self) -> None:
-        """Unmount what the page left mounted and remove the folder."""
+        """Unmount what the page left mounted, stop what was started and remove the folder."""
+        self._stack.close()
         for mount in sorted(Path("/proc/self/mountinfo").read_text().splitlines(), reverse=True):
             if mount.split()[4].startswith(self.folder):
                 subprocess.run(["umount", mount.split()[4]], check=True)
         subprocess.run(["rm", "-rf", self.folder], check=True)
+
+
+def _registry(folder: str) -> Lying:
+    """Start a registry that wants a name and password, and write the password down."""
+    made = Lying()
+    made.gate = Gate("basic", user="ann")
+    made.serve("/v2/", Reply(body=b"{}"))
+    token = os.open(f"{folder}/token", os.O_WRONLY | os.O_CREAT, 0o600)
+    with open(token, "w") as file:
+        file.write(f"{made.gate.password}\n")
+    return made
 
 
 def replay(page: str) -> Iterator[tuple[str, str | None, str]]:
