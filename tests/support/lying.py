@@ -67,6 +67,7 @@ class Lying:
 
     def __init__(self, address: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None) -> None:
         self.seen: list[Seen] = []
+        self.connections = 0
         self.gate: Gate | None = None
         self._contents: dict[str, Reply] = {}
         self._rules: list[tuple[re.Pattern[str], list[Answer]]] = []
@@ -127,10 +128,10 @@ class Lying:
             lie = self._lie(seen)
         if lie is None and self.gate is not None:
             lie = self.gate.answer(seen)
+        if isinstance(lie, Reply):
+            return lie
         truth = self._truth(seen)
-        if lie is None:
-            return truth
-        return lie if isinstance(lie, Reply) else lie(seen, truth)
+        return truth if lie is None else lie(seen, truth)
 
     def wait(self, seconds: float) -> bool:
         """Wait, or say that the block has ended."""
@@ -312,6 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def setup(self) -> None:
+        self.registry.connections += 1
         self.request.settimeout(10)
         if self.server.context is not None:
             self.request = self.server.context.wrap_socket(self.request, server_side=True)

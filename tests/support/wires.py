@@ -64,6 +64,7 @@ def wire(
     *locations: Location,
     credentials: Mapping[str, Credential] | None = None,
     now: Callable[[], int] | None = None,
+    random: Callable[[int], bytes] = bytes,
     **settings: Any,
 ) -> Wire:
     """Make a source for `locations`, mirrors first. Nobody's proxies, no real pauses, no jitter."""
@@ -76,7 +77,7 @@ def wire(
         chosen,
         clock=now or (lambda: NOW_MS),
         sleep=slept.append,
-        random=bytes,
+        random=random,
     )
     return Wire(source, kept, slept)
 
