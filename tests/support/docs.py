@@ -25,11 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secmount.publish import sample
-from tests.support.lying import Gate, Lying, Reply
 from tests.support import docs_registry
 
 ROOT = Path(__file__).resolve().parents[2]
-REGISTRY = "localhost:5000"
 _BLOCK = re.compile(r"(?:<!-- run: (?P<where>\w+) -->\n)?```(?P<kind>console|sh)\n(?P<body>.*?)```\n", re.DOTALL)
 _STEADY = (
     (
@@ -100,7 +98,6 @@ class Place:
         lines = [f'{key} = "{self.folder}/{key}"\n' for key in ("store", "policy", "state")]
         Path(self.folder, "config.toml").write_text("".join(lines))
         sample.pack(f"{self.folder}/models/bert", "v1")
-        self.registry = _registry(self.folder) if where == "registry" else None
         if where == "registry":
             self._host = self._stack.enter_context(docs_registry.served(Path(self.folder)))
         if where == "ready":
@@ -123,8 +120,6 @@ class Place:
             "LANG": "C.UTF-8",
         }
         command = command.replace(docs_registry.HOST, self._host)
-        if self.registry is not None:
-            command = command.replace(REGISTRY, self.registry.host("localhost"))
         script = f'secmount() {{ {program} "$@"; }}\n{command}\n'
         done = subprocess.run(
             ["bash", "-c", script],
@@ -147,17 +142,6 @@ class Place:
             if mount.split()[4].startswith(self.folder):
                 subprocess.run(["umount", mount.split()[4]], check=True)
         subprocess.run(["rm", "-rf", self.folder], check=True)
-
-
-def _registry(folder: str) -> Lying:
-    """Start a registry that wants a name and password, and write the password down."""
-    made = Lying()
-    made.gate = Gate("basic", user="ann")
-    made.serve("/v2/", Reply(body=b"{}"))
-    token = os.open(f"{folder}/token", os.O_WRONLY | os.O_CREAT, 0o600)
-    with open(token, "w") as file:
-        file.write(f"{made.gate.password}\n")
-    return made
 
 
 def replay(page: str) -> Iterator[tuple[str, str | None, str]]:
