@@ -134,7 +134,6 @@ def test_a_private_authority_and_a_password(tmp_path: Path) -> None:
             f"{host}/acme/bert:v1",
             "config.json",
             cwd=tmp_path / "bert",
-            environment=environment,
         )
         access = Access(host, ca_files=(str(tmp_path / "ca.pem"),), credential_key=host)
         with source(access, "acme/bert", Basic(USER, PASSWORD)) as known:
