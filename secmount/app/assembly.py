@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from secmount.store.pull import Held
     from secmount.tree.node import Tree
     from secmount.tree.options import Options
+    from secmount.trust.root import TrustRoot
 
 ENGINE = "wasm"
 SCRATCH = "/var/tmp"  # noqa: S108  # for files without a name only: O_TMPFILE
@@ -45,6 +46,7 @@ class Application:
     parts: Parts
     build: Callable[[Options], Build]  # how to flatten → what does it, within the configured limits
     uid: int
+    warnings: Callable[[], tuple[str, ...]] = tuple  # what of the registries' configuration was not used
 
 
 def now_ms() -> int:
@@ -78,9 +80,10 @@ def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
                 memory_pages=config.policy_memory_mib * 1024 // PAGE_KIB,
             )
 
+        told: list[Callable[[], Sequence[str]]] = []
         parts = Parts(
             policy=cache(lambda: _policy(config, uid)),
-            open_source=cache(lambda reference: _open_source(reference, config, ways, stack)),
+            open_source=cache(lambda reference: _open_source(reference, config, ways, stack, told)),
             kept_source=cache(lambda: _kept_source(store(), stack)),
             network=Network(ways.offline, ways.pull, config.registry.stale_tags_ms),
             engine=engine,
@@ -92,7 +95,13 @@ def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
             random=os.urandom,
             configuration=lambda: snapshot(config),
         )
-        yield Application(config, parts, lambda form: lambda held, kept: _build(held, kept, config, form), uid)
+        yield Application(
+            config,
+            parts,
+            lambda form: lambda held, kept: _build(held, kept, config, form),
+            uid,
+            lambda: tuple(text for tell in told for text in tell()),
+        )
 
 
 def audit_log(config: Config, uid: int) -> AuditLog:
@@ -118,7 +127,17 @@ def audit_log(config: Config, uid: int) -> AuditLog:
 def _policy(config: Config, uid: int) -> Policy:
     if not os.path.lexists(config.policy):
         raise _no_policy(config, uid)
-    return folder.load(config.policy, uid=uid)
+    return folder.load(config.policy, uid=uid, default_root=lambda: default_root(config, uid))
+
+
+def default_root(config: Config, uid: int) -> TrustRoot:
+    """Give the root of keyless signers that name none: the kept public-good one, or the one that ships with sigstore.
+
+    Raise `TrustError` SM2201, SM2202, SM2206, `StorageError` SM7010 to SM7014.
+    """
+    from secmount.trust.roots import kept
+
+    return kept.default(config.state, uid=uid)
 
 
 def _no_policy(config: Config, uid: int) -> InputError:
@@ -131,11 +150,13 @@ def _no_policy(config: Config, uid: int) -> InputError:
     return InputError("SM1105", subject=config.policy, got=got, want="a policy folder")
 
 
-def _open_source(reference: Reference, config: Config, ways: Ways, stack: ExitStack) -> Source:
+def _open_source(
+    reference: Reference, config: Config, ways: Ways, stack: ExitStack, told: list[Callable[[], Sequence[str]]]
+) -> Source:
     if isinstance(reference, RegistryReference):
         from secmount.app.wire import registry
 
-        return stack.enter_context(closing(registry(reference.name, config, ways)))
+        return stack.enter_context(closing(registry(reference.name, config, ways, told)))
     if reference.archive:
         from secmount.registry.archive import ArchiveSource
 

@@ -51,7 +51,7 @@ def site(flags: Mapping[str, str | None], environment: Mapping[str, str], ways: 
         clock=now_ms,
         log=cache(lambda config: _log(config, uid)),
         engine=lambda config: _engine(config, uid),
-        root=_root,
+        root=lambda config: _root(config, uid),
         reach=lambda config, host: _reach(config, ways, host),
         logins=cache(lambda config: _logins(config, uid)),
     )
@@ -92,8 +92,10 @@ def _engine(config: Config, uid: int) -> Engine:
     )
 
 
-def _root(_: Config) -> TrustRoot | None:
-    return None
+def _root(config: Config, uid: int) -> TrustRoot:
+    from secmount.trust.roots import kept
+
+    return kept.default(config.state, uid=uid)
 
 
 def _reach(config: Config, ways: Ways, host: str) -> Reached:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 
-from secmount.app.assembly import audit_log, now_ms
+from secmount.app.assembly import audit_log, default_root, now_ms
 from secmount.audit import events, record
 from secmount.config.value import Config
 from secmount.errors import SecmountError
@@ -18,21 +18,13 @@ from secmount.upkeep import roots
 from secmount.upkeep.roots import Change, Shown
 
 
-def default_root(config: Config) -> TrustRoot:
-    """Give the root of keyless signers that name none: the kept public-good one, or the one that ships.
-
-    Raise `TrustError` SM2201, SM2202, SM2206, `StorageError` SM7010 to SM7014.
-    """
-    return kept.default(config.state, uid=os.geteuid())
-
-
 def in_use(config: Config) -> tuple[tuple[Shown, ...], tuple[str, ...]]:
     """Show the default root, those that the policy's signers name and those that are kept; and what was not to be seen.
 
-    Raise like `default_root`.
+    Raise like `assembly.default_root`.
     """
     uid, now = os.geteuid(), now_ms()
-    default, warnings = default_root(config), []
+    default, warnings = default_root(config, uid), []
     found: dict[str, tuple[list[str], TrustRoot]] = {default.digest: (["default"], default)}
     try:
         signers = folder.load(config.policy, uid=uid, default_root=lambda: default).signers if _there(config) else {}

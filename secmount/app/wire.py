@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from secmount.app.ways import Ways
@@ -15,17 +16,23 @@ from secmount.registry.http.client import Effects
 from secmount.registry.http.settings import HttpSettings
 from secmount.registry.http.source import HttpSource
 
+Told = Callable[[], Sequence[str]]
+
 if TYPE_CHECKING:
     from secmount.config.value import Config
 
 
-def registry(name: str, config: Config, ways: Ways) -> HttpSource:
-    """Give the registry of `name`; nothing is contacted before it is asked for something."""
-    world = effects()
+def registry(name: str, config: Config, ways: Ways, told: list[Told]) -> HttpSource:
+    """Give the registry of `name`; nothing is contacted before it is asked for something.
+
+    `told` gets who has warnings of the files that say where the name leads and whose credentials are used.
+    """
+    world, where, whose = effects(), hosts(config, ways), credentials(config, ways)
+    told += [lambda: where.warnings, lambda: whose.warnings]
     return HttpSource(
         name,
-        hosts(config, ways),
-        credentials(config, ways),
+        where,
+        whose,
         settings(config, ways),
         clock=world.clock,
         sleep=world.sleep,

@@ -19,6 +19,7 @@ from secmount.oci.reference import registry_name
 from secmount.policy import folder, publickey, rules
 from secmount.policy.glob import path as path_pattern
 from secmount.policy.rules import LAYOUT, POLICY_FILE, Policy
+from secmount.trust.roots.public import public_good
 
 WHAT = "policy folder"
 
@@ -123,13 +124,13 @@ def _write(path: str, files: dict[str, bytes], uid: int) -> Policy:
             os.mkdir(temporary, 0o755, dir_fd=handle)
         for file, data in files.items():
             _put(whole, file, data, uid)
-        folder.load(whole, uid=uid)
+        folder.load(whole, uid=uid, default_root=public_good)
         _rename(handle, temporary, name, path)
         sync_directory(handle)
     finally:
         os.close(handle)
         shutil.rmtree(whole, ignore_errors=True)  # it is gone unless something failed, and then that is raised
-    return folder.load(path, uid=uid)
+    return folder.load(path, uid=uid, default_root=public_good)
 
 
 def _parent(path: str, uid: int) -> int:

@@ -61,13 +61,19 @@ def check(settings: Settings) -> Outcome:
 
     secmount policy check
     """
+    from secmount.app.assembly import default_root
     from secmount.authoring import check as authoring
+    from secmount.authoring import signers
 
     config = configured(settings)
-    report = authoring.check(config.policy, uid=os.geteuid())
+    uid = os.geteuid()
+    report = authoring.check(config.policy, uid=uid, default_root=lambda: default_root(config, uid))
     revision = report.policy.revision if report.policy else None
     rows = [findings.row(finding) for finding in report.findings]
     errors = any(row["severity"] == "error" for row in rows)
     last = findings.summary(rows) + (f", revision {revision}" if revision else "")
-    lines = (*map(findings.line, rows), last)
-    return Outcome("policy-check", lines, {"findings": rows, "revision": revision}, exit=2 if errors else 0)
+    known = {} if report.policy is None else report.policy.signers
+    whom = [{"name": name, "kind": signers.kind(one), "whom": signers.describe(one)} for name, one in known.items()]
+    said = [f"{row['name']}: {render.escape(row['whom'])}" for row in whom if row["kind"] != "key"]
+    fields = {"findings": rows, "revision": revision, "signers": whom}
+    return Outcome("policy-check", (*map(findings.line, rows), *said, last), fields, exit=2 if errors else 0)

@@ -18,6 +18,7 @@ from secmount.policy.rules import Policy, Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Evidence
 from secmount.trust.root import TrustRoot
+from secmount.trust.roots import kept
 from secmount.trust.signer import KeylessSigner, Signer
 from secmount.upkeep.doctor.diagnosis import Diagnosis, count, failed, of_error, ok, warning
 from secmount.upkeep.doctor.site import Site
@@ -72,12 +73,11 @@ def trust(site: Site) -> Iterator[Diagnosis]:
     for signer in signers:
         yield from _signer(signer, now)
     roots = {signer.root.digest: signer.root for signer in signers if isinstance(signer, KeylessSigner)}
-    if site.config is not None and not roots:
-        default = site.root(site.config)
-        if default is not None:
-            roots[default.digest] = default
+    default = site.root(site.config) if site.config is not None and not roots else None
     for root in roots.values():
         yield _root(root, now)
+    if default is not None:
+        yield ok(f"{_root(default, now).said}; no signer needs it")
     if isinstance(found, Policy) and not signers:
         yield warning("no signer is named by a rule: nobody's signature counts", "secmount policy init --help")
 
@@ -110,7 +110,7 @@ def _policy(site: Site) -> Policy | Diagnosis:
     if not os.path.lexists(config.policy):
         return warning(f"no policy at {config.policy}: nothing can be mounted", "secmount policy init --help")
     try:
-        return folder.load(config.policy, uid=site.uid)
+        return folder.load(config.policy, uid=site.uid, default_root=lambda: kept.default(config.state, uid=site.uid))
     except SecmountError as err:
         return of_error(err)
 

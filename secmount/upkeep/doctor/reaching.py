@@ -12,6 +12,7 @@ from secmount.errors import SecmountError
 from secmount.oci import reference
 from secmount.policy import folder
 from secmount.policy.rules import Match
+from secmount.trust.roots import kept
 from secmount.upkeep.doctor.diagnosis import Diagnosis, failed, of_error, ok, warning
 from secmount.upkeep.doctor.machine import SKEW_MS
 from secmount.upkeep.doctor.site import Logins, Site
@@ -80,7 +81,9 @@ def _of_rules(site: Site, config: Config) -> set[str]:
     if not os.path.lexists(config.policy):
         return set()
     try:
-        rules = folder.load(config.policy, uid=site.uid).rules
+        rules = folder.load(
+            config.policy, uid=site.uid, default_root=lambda: kept.default(config.state, uid=site.uid)
+        ).rules
     except SecmountError:
         return set()  # the policy's own check says why
     return {host for rule in rules for host in _host(rule.match)}

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -27,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.interop.peers.run import run, tool
+from tests.support.authority import localhost
 
 IDENTITY = "builder@example.test"
 HOST = "127.0.0.1"
@@ -78,7 +80,7 @@ def private_sigstore(folder: Path) -> Iterator[PrivateSigstore]:
     start = _keys(folder)
     with ExitStack() as stack:
         oidc_key = rsa.generate_private_key(65537, 2048)
-        issuer = stack.enter_context(_issuer(oidc_key))
+        issuer = stack.enter_context(_issuer(folder, oidc_key))
         made = PrivateSigstore(folder, issuer, oidc_key)
         urls = _servers(folder, issuer, stack)
         _configuration(folder, issuer, urls, start)
@@ -167,7 +169,11 @@ def _server(folder: Path, url: str, name: str, *words: str) -> Iterator[None]:
         process = subprocess.Popen(
             [tool(name), *words],
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder / "home")},
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder / "home"),
+                "SSL_CERT_FILE": str(folder / "issuer-ca.pem"),
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -198,13 +204,16 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def _issuer(key: rsa.RSAPrivateKey) -> Iterator[str]:
+def _issuer(folder: Path, key: rsa.RSAPrivateKey) -> Iterator[str]:
+    authority, certificate, own = localhost()
+    (folder / "issuer-ca.pem").write_bytes(authority)
+    (folder / "issuer.pem").write_bytes(certificate + own)
     numbers = key.public_key().public_numbers()
     jwk = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "1", "n": _number(numbers.n), "e": _number(numbers.e)}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            base = f"http://{HOST}:{server.server_port}"
+            base = f"https://localhost:{server.server_port}"
             documents = {
                 "/keys": {"keys": [jwk]},
                 "/.well-known/openid-configuration": {
@@ -228,10 +237,13 @@ def _issuer(key: rsa.RSAPrivateKey) -> Iterator[str]:
             """Say nothing."""
 
     with ThreadingHTTPServer((HOST, 0), Handler) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "issuer.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            yield f"http://{HOST}:{server.server_port}"
+            yield f"https://localhost:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
