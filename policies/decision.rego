@@ -18,8 +18,11 @@ codes := {
 	"rule": "SM3002",
 	"signatures": "SM3004",
 	"signer-validity": "SM3011",
+	"root-age": "SM3023",
 	"bind": "SM3012",
 	"max-age": "SM3013",
+	"no-rollback": "SM3024",
+	"attestations": "SM3025",
 	"artifact-types": "SM3014",
 	"media-types": "SM3015",
 	"annotations": "SM3016",
@@ -35,8 +38,11 @@ ids := [
 	"rule",
 	"signatures",
 	"signer-validity",
+	"root-age",
 	"bind",
 	"max-age",
+	"no-rollback",
+	"attestations",
 	"artifact-types",
 	"media-types",
 	"annotations",
@@ -140,26 +146,199 @@ subjects contains input.artifact.digest
 
 subjects contains input.artifact.reached_through.digest
 
-# A signature as one of the rule's signers: by that signer's key, about this artifact.
+# Whether a fact is by a signer, asked once more of the fact itself. A key is a principal; an identity is one without
+# what follows its last `@`, so that one workflow under two tags is one; a certificate's is its root and its subject.
+by(signer, fact) if {
+	signer.kind == "key"
+	signer.principal == fact.principal
+}
+
+by(signer, fact) if {
+	signer.kind == "keyless"
+	meant(signer, fact)
+	signer.root == fact.root.digest
+	fact.principal == concat(" ", [fact.issuer, without_ref(fact.identity)])
+}
+
+by(signer, fact) if {
+	signer.kind == "x509"
+	meant(signer, fact)
+	fact.principal == concat(" ", ["x509", signer.root, fact.identity])
+}
+
+# Whom a signer means, under whatever root an identity may be certified.
+meant(signer, fact) if {
+	signer.kind == "key"
+	signer.principal == fact.principal
+}
+
+meant(signer, fact) if {
+	signer.kind == "keyless"
+	signer.issuer == fact.issuer
+	is_identity(signer.identity, fact.identity)
+	has(fact, signer.claims)
+}
+
+meant(signer, fact) if {
+	signer.kind == "x509"
+	fact.issuer == null
+	signer.root == fact.root.digest
+	count(signer.subject) > 0
+	has(fact, signer.subject)
+}
+
+has(fact, wanted) if {
+	every name, value in wanted {
+		fact.claims[name] == value
+	}
+}
+
+is_identity(pattern, identity) if {
+	pattern.ref == null
+	parts := split(identity, "@refs/")
+	count(parts) == 1
+	regex.match(pattern.name, parts[0])
+}
+
+is_identity(pattern, identity) if {
+	is_string(pattern.ref)
+	parts := split(identity, "@refs/")
+	count(parts) == 2
+	regex.match(pattern.name, parts[0])
+	regex.match(pattern.ref, parts[1])
+}
+
+without_ref(identity) := identity if startswith(identity, "https://") == false
+
+without_ref(identity) := identity if contains(identity, "@") == false
+
+without_ref(identity) := concat("@", array.slice(parts, 0, count(parts) - 1)) if {
+	startswith(identity, "https://")
+	parts := split(identity, "@")
+	count(parts) > 1
+}
+
+# The contrary of `meant`, written positively: what cannot be told apart from a signer is that signer.
+another(signer, fact) if {
+	signer.kind == "key"
+	signer.principal != fact.principal
+}
+
+another(signer, fact) if {
+	signer.kind == "keyless"
+	signer.issuer != fact.issuer
+}
+
+another(signer, fact) if {
+	signer.kind == "keyless"
+	fact.identity == null
+}
+
+another(signer, fact) if {
+	signer.kind == "keyless"
+	unlike(signer.identity, fact.identity)
+}
+
+another(signer, fact) if {
+	signer.kind == "keyless"
+	lacks(fact, signer.claims)
+}
+
+another(signer, fact) if {
+	signer.kind == "x509"
+	is_string(fact.issuer)
+}
+
+another(signer, fact) if {
+	signer.kind == "x509"
+	fact.root == null
+}
+
+another(signer, fact) if {
+	signer.kind == "x509"
+	signer.root != fact.root.digest
+}
+
+another(signer, fact) if {
+	signer.kind == "x509"
+	lacks(fact, signer.subject)
+}
+
+lacks(fact, wanted) if {
+	some name, value in wanted
+	object.get(fact.claims, [name], null) != value
+}
+
+unlike(pattern, identity) if {
+	pattern.ref == null
+	count(split(identity, "@refs/")) != 1
+}
+
+unlike(pattern, identity) if {
+	is_string(pattern.ref)
+	count(split(identity, "@refs/")) != 2
+}
+
+unlike(pattern, identity) if regex.match(pattern.name, split(identity, "@refs/")[0]) == false
+
+unlike(pattern, identity) if {
+	is_string(pattern.ref)
+	regex.match(pattern.ref, split(identity, "@refs/")[1]) == false
+}
+
+# A model signature counts only with what it says of all files, so not where some are left out.
+whole(signature) if signature.files == null
+
+whole(signature) if {
+	is_string(signature.files.digest)
+	rule.exclude == []
+}
+
+whole(signature) if {
+	is_string(signature.files.digest)
+	rule.model_signing_partial == true
+}
+
+says(signature) := null if signature.files == null
+
+says(signature) := signature.files.digest if is_string(signature.files.digest)
+
+# A signature as one of the rule's signers: by whom that signer means, about this artifact.
 counted := [pair |
 	some signature in input.signatures
 	signature.subject in subjects
 	some signer in order
 	signer in signature.signers
-	policy.signers[signer].principal == signature.principal
+	by(policy.signers[signer], signature)
+	whole(signature)
 	pair := {
 		"signer": signer,
 		"principal": signature.principal,
 		"bound_to": signature.bound_to,
 		"time": signature.time,
+		"root": signature.root,
+		"files": says(signature),
+		"revoked": revoked(signature),
 	}
 ]
 
 in_force := [pair | some pair in counted; valid(pair)]
 
-bound := [pair | some pair in in_force; bound_right(pair)]
+rooted := [pair | some pair in in_force; recent_root(policy.signers[pair.signer], pair.root)]
+
+bound := [pair | some pair in rooted; bound_right(pair)]
 
 fresh := [pair | some pair in bound; young(pair)]
+
+# What model signatures say of the files; those that say different things never count together.
+cases := {null} | {pair.files | some pair in counted}
+
+in_case(pairs, files) := [pair | some pair in pairs; pair.files in {null, files}]
+
+met(pairs) if {
+	some files in cases
+	enough(in_case(pairs, files))
+}
 
 # Each principal is credited once, to the first signer in the rule's order that it signed as.
 credited(pairs) := {signer |
@@ -172,7 +351,7 @@ credited(pairs) := {signer |
 	][0]
 }
 
-met(pairs) if {
+enough(pairs) if {
 	count(rule.require) > 0
 	signers := credited(pairs)
 	every group in rule.require {
@@ -194,33 +373,65 @@ want["signatures"] := rule.require
 
 idle contains id if {
 	rule.unsigned == true
-	some id in ["signer-validity", "bind", "max-age"]
+	some id in ["signer-validity", "root-age", "bind", "max-age", "no-rollback"]
 }
 
 # A signer is valid for a signature that a third party saw while the signer's key was in force.
 holds contains "signer-validity" if met(in_force)
 
-got["signer-validity"] := [object.union(policy.signers[pair.signer], {"signer": pair.signer, "time": pair.time}) |
+got["signer-validity"] := [row |
 	some pair in counted
+	signer := policy.signers[pair.signer]
+	row := {
+		"signer": pair.signer,
+		"valid_from": signer.valid_from,
+		"valid_until": signer.valid_until,
+		"revoked": signer.revoked,
+		"revoked_since": signer.revoked_since,
+		"time": pair.time,
+	}
 ]
 
 want["signer-validity"] := sort(credited(counted))
 
 valid(pair) if {
 	signer := policy.signers[pair.signer]
-	signer.revoked == false
-	before_revocation(signer, pair.time)
+	pair.revoked == false
 	after_start(signer, pair.time)
 	before_end(signer, pair.time)
 	not_of_the_future(pair.time.not_before_ms)
 	not_of_the_future(pair.time.not_after_ms)
 }
 
-before_revocation(signer, _) if signer.revoked_since == null
+# A revocation sticks to whom it means, whichever signer's it is and whichever signer would count.
+default revoked(_) := true
 
-before_revocation(signer, time) if {
-	is_number(time.not_after_ms)
-	time.not_after_ms < signer.revoked_since
+revoked(fact) := false if {
+	every signer in policy.signers {
+		spared(signer, fact)
+	}
+}
+
+spared(signer, _) if {
+	signer.revoked == false
+	signer.revoked_since == null
+}
+
+spared(signer, fact) if {
+	signer.revoked == true
+	another(signer, fact)
+}
+
+spared(signer, fact) if {
+	is_number(signer.revoked_since)
+	another(signer, fact)
+}
+
+spared(signer, fact) if {
+	signer.revoked == false
+	is_number(signer.revoked_since)
+	is_number(fact.time.not_after_ms)
+	fact.time.not_after_ms < signer.revoked_since
 }
 
 after_start(signer, _) if signer.valid_from == null
@@ -245,10 +456,41 @@ not_of_the_future(instant) if {
 	instant <= input.now_ms + skew
 }
 
+# Whoever stands under a trust root needs one that was vouched for lately.
+idle contains "root-age" if policy.max_root_age == null
+
+holds contains "root-age" if {
+	is_number(policy.max_root_age)
+	met(rooted)
+}
+
+got["root-age"] := [rendered(pair.root) | some pair in in_force]
+
+want["root-age"] := policy.max_root_age
+
+rendered(root) := null if root == null
+
+rendered(root) := root.updated if is_object(root)
+
+recent_root(signer, _) if signer.kind in {"key", "x509"}
+
+recent_root(signer, _) if {
+	signer.kind == "keyless"
+	policy.max_root_age == null
+}
+
+recent_root(signer, root) if {
+	signer.kind == "keyless"
+	is_number(root.updated_ms)
+	is_number(input.now_ms)
+	not_of_the_future(root.updated_ms)
+	input.now_ms - root.updated_ms <= policy.max_root_age
+}
+
 # The signature names the repository that it is about, or at least no other.
 holds contains "bind" if met(bound)
 
-got["bind"] := [pair.bound_to | some pair in in_force]
+got["bind"] := [pair.bound_to | some pair in rooted]
 
 want["bind"] := {"bind": rule.bind, "repository": name}
 
@@ -282,6 +524,72 @@ young(pair) if {
 	is_number(pair.time.not_before_ms)
 	is_number(input.now_ms)
 	input.now_ms - pair.time.not_before_ms <= rule.max_age
+}
+
+# What was used before is not undone: the newest of the signatures that count is at least as new as the mark.
+idle contains "no-rollback" if rule.no_rollback == null
+
+holds contains "no-rollback" if {
+	rule.no_rollback in {"tag", "repository"}
+	some files in cases
+	pairs := in_case(fresh, files)
+	enough(pairs)
+	not_older(max([pair.time.not_before_ms | some pair in pairs; is_number(pair.time.not_before_ms)]))
+}
+
+got["no-rollback"] := [pair.time.not_before | some pair in fresh]
+
+want["no-rollback"] := {"newest_ms": input.history.newest_ms}
+
+not_older(instant) if {
+	input.history.newest_ms == null
+	is_number(instant)
+}
+
+not_older(instant) if {
+	is_number(input.history.newest_ms)
+	is_number(instant)
+	instant >= input.history.newest_ms
+}
+
+# --- attestations ---------------------------------------------------------------------------------------------------
+
+idle contains "attestations" if rule.attestations == []
+
+holds contains "attestations" if {
+	count(rule.attestations) > 0
+	every wanted in rule.attestations {
+		attested(wanted)
+	}
+}
+
+got["attestations"] := [wanted.type | some wanted in rule.attestations; attested(wanted)]
+
+want["attestations"] := [{"type": wanted.type, "signers": wanted.signers} | some wanted in rule.attestations]
+
+attested(wanted) if {
+	some statement in input.attestations
+	statement.predicate_type == wanted.type
+	statement.subject in subjects
+	some name in wanted.signers
+	name in statement.signers
+	signer := policy.signers[name]
+	by(signer, statement)
+	revoked(statement) == false
+	after_start(signer, statement.time)
+	before_end(signer, statement.time)
+	not_of_the_future(statement.time.not_before_ms)
+	not_of_the_future(statement.time.not_after_ms)
+	recent_root(signer, statement.root)
+	every condition in wanted.where {
+		stands(condition, statement.predicate)
+	}
+}
+
+# A pointer is followed in every way that it can be read; a value that is not there is null, which none allows.
+stands(condition, predicate) if {
+	some path in condition.paths
+	object.get({"": predicate}, array.concat([""], path), null) in condition.values
 }
 
 # --- the artifact ---------------------------------------------------------------------------------------------------
@@ -498,9 +806,23 @@ moments contains instant if {
 }
 
 moments contains instant if {
-	some pair in counted
-	some stamp in [pair.time.not_before_ms, pair.time.not_after_ms]
-	is_number(stamp)
+	some facts in [input.signatures, input.attestations]
+	some fact in facts
+	is_number(policy.max_root_age)
+	is_number(fact.root.updated_ms)
+	instant := (fact.root.updated_ms + policy.max_root_age) + 1
+	instant > input.now_ms
+}
+
+moments contains instant if {
+	some facts in [input.signatures, input.attestations]
+	some fact in facts
+	some stamp in stamps(fact)
 	instant := stamp - skew
 	instant > input.now_ms
+}
+
+stamps(fact) := {stamp |
+	some stamp in [fact.time.not_before_ms, fact.time.not_after_ms, object.get(fact, ["root", "updated_ms"], null)]
+	is_number(stamp)
 }

@@ -11,6 +11,7 @@ day := 86400000
 policy := {
 	"version": 1,
 	"deny": {"digests": [], "media_types": [], "paths": []},
+	"max_root_age": null,
 	"signers": {name: signer(name) | some name in ["release", "ci", "qa"]},
 	"rules": {"models": {
 		"match": {"kind": "prefix", "base": "ghcr.io/acme", "layout": false, "weight": 24},
@@ -27,11 +28,20 @@ policy := {
 		"namespaces": null,
 		"symlinks": "inside",
 		"exec": false,
+		"attestations": [],
+		"no_rollback": null,
+		"model_signing_partial": false,
 	}},
 }
 
 signer(name) := {
+	"kind": "key",
 	"principal": concat(":", ["sha256", name]),
+	"issuer": null,
+	"identity": null,
+	"claims": null,
+	"root": null,
+	"subject": null,
 	"valid_from": null,
 	"valid_until": null,
 	"revoked": false,
@@ -57,6 +67,8 @@ signed(name) := {
 		"not_after_ms": now - day,
 		"not_after_source": "tsa",
 	},
+	"root": null,
+	"files": null,
 }
 
 layer(index, path, kind) := {

@@ -14,11 +14,13 @@ from secmount.errors import PolicyError
 from secmount.oci.digest import Digest
 from secmount.oci.layer import shape
 from secmount.policy import denial, recheck
+from secmount.policy.credit.count import Credit, credit
+from secmount.policy.credit.question import Question
 from secmount.policy.engine import Answer
 from secmount.policy.glob import Pattern
 from secmount.policy.rules import Policy, Rule, choose
 from secmount.registry.resolution import Resolution
-from secmount.trust.evidence import Evidence
+from secmount.trust.evidence import Attestation, Evidence, Signature
 
 _SEAL = object()  # never leaves this module
 
@@ -50,7 +52,8 @@ class Obligations:
     forbid_digests: frozenset[Digest] = frozenset()
     max_unpacked_size: int | None = None
     symlinks: Literal["inside", "any"] = "inside"
-    files: Mapping[str, Digest] | None = field(default=None, hash=False)
+    files: Mapping[str, Digest] | None = field(default=None, hash=False)  # the tree has these and no others
+    files_partial: bool = False  # what is withheld may be missing from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Decision:
     exec: bool = False
     valid_until: int | None = None
     memo: bool = False
+    newest_ms: int | None = None  # the highest time inside signatures that counted: the mark for no-rollback
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,11 @@ def decide(
     now_ms: int,
     exec_asked: bool,
     memo: bool = False,
+    newest_ms: int | None = None,
 ) -> Approved | Denied:
     """Turn the program's `answer` under `rule` into an approval or a denial. `memo`: the answer was remembered.
+
+    `newest_ms` is what the program was told of the past, see `input.document`.
 
     Raise `PolicyError` SM3094 for an answer that contradicts itself, the policy or the rule that was chosen, SM3096 for
     one that allows what our own checks do not; ValueError where evidence or rule are of something else, which is a bug.
@@ -115,23 +122,12 @@ def decide(
     contradiction = next(_contradictions(resolution, policy, rule, answer, now_ms), None)
     if contradiction is not None:
         raise PolicyError("SM3094", subject=resolution.name, got=contradiction, decision_id=decision_id)
-    signers = recheck.credited(resolution, evidence, policy, rule, now_ms=now_ms)
-    nearest = denial.nearest(resolution, evidence, policy, rule, now_ms=now_ms)
-    decision = Decision(
-        id=decision_id,
-        verdict="denied",
-        rule=rule.name,
-        rule_line=rule.line,
-        policy_revision=policy.revision,
-        checks=tuple(Check(row.id, row.ok, *denial.text(row, nearest)) for row in answer.checks),
-        deny=denial.codes(answer, evidence),
-        signers=tuple(signers),
-        valid_until=answer.valid_until,
-        memo=memo,
-    )
+    asked = Question(resolution, evidence, policy, rule, now_ms, newest_ms)
+    given = credit(asked)
+    decision = replace(_denial(asked, given, answer, decision_id), memo=memo)
     if not answer.allow:
         return Denied(resolution, decision)
-    against = next(recheck.disagreements(resolution, evidence, policy, rule, answer.approved, now_ms=now_ms), None)
+    against = next(recheck.disagreements(asked, given, answer.approved), None)
     if against is not None:
         raise PolicyError("SM3096", subject=resolution.name, got="allowed", want=against, decision_id=decision_id)
     decision = replace(
@@ -140,12 +136,30 @@ def decide(
         approved=answer.approved,
         withheld=_withheld(resolution, rule, answer),
         exec=rule.exec and answer.exec and exec_asked,
+        newest_ms=given.newest_ms,
     )
-    return Approved(resolution, decision, _obligations(policy, rule), _SEAL)
+    return Approved(resolution, decision, _obligations(policy, rule, given), _SEAL)
+
+
+def _denial(asked: Question, given: Credit, answer: Answer, decision_id: str) -> Decision:
+    """Write `answer` down, as the denial that it is unless all else is well."""
+    missed = denial.Missed(asked, given)
+    return Decision(
+        id=decision_id,
+        verdict="denied",
+        rule=asked.rule.name,
+        rule_line=asked.rule.line,
+        policy_revision=asked.policy.revision,
+        checks=tuple(Check(row.id, row.ok, *denial.text(row, missed)) for row in answer.checks),
+        deny=denial.codes(answer, asked.evidence),
+        signers=given.signers,
+        valid_until=answer.valid_until,
+    )
 
 
 def _check_arguments(resolution: Resolution, evidence: Evidence, policy: Policy, rule: Rule) -> None:
-    if evidence.subject != resolution.digest or any(s.subject not in resolution.subjects for s in evidence.signatures):
+    facts: tuple[Signature | Attestation, ...] = (*evidence.signatures, *evidence.attestations)
+    if evidence.subject != resolution.digest or any(fact.subject not in resolution.subjects for fact in facts):
         raise ValueError("evidence about another artifact")
     if rule is not choose(policy, resolution.name, asserted=resolution.name_source != "asked"):
         raise ValueError("a rule that is not the one for this name")
@@ -195,8 +209,11 @@ def _asked(policy: Policy, rule: Rule) -> set[str]:
             "rule": True,
             "signatures": True,
             "signer-validity": signed,
+            "root-age": signed and policy.max_root_age is not None,
             "bind": signed,
             "max-age": rule.max_age is not None,
+            "no-rollback": rule.no_rollback is not None,
+            "attestations": bool(rule.attestations),
             "artifact-types": rule.artifact_types is not None,
             "media-types": rule.media_types is not None,
             "annotations": bool(rule.annotations),
@@ -222,13 +239,15 @@ def _as_answered(policy: Policy, rule: Rule) -> dict[str, object]:
     }
 
 
-def _obligations(policy: Policy, rule: Rule) -> Obligations:
+def _obligations(policy: Policy, rule: Rule, given: Credit) -> Obligations:
     return Obligations(
         exclude=rule.exclude,
         forbid_paths=policy.deny.paths,
         forbid_digests=frozenset(policy.deny.digests),
         max_unpacked_size=rule.max_unpacked_size,
         symlinks=rule.symlinks,
+        files=given.files,
+        files_partial=rule.model_signing_partial,
     )
 
 

@@ -14,14 +14,19 @@ from typing import Any
 
 from secmount.errors import Place, PolicyError
 from secmount.oci import instant
-from secmount.policy import recheck
+from secmount.policy.credit import attested
+from secmount.policy.credit.count import Credit, credit, enough
+from secmount.policy.credit.fits import Fact, fits
+from secmount.policy.credit.force import unacceptable
+from secmount.policy.credit.question import Question
 from secmount.policy.engine import Answer, Judged
 from secmount.policy.rules import Group, Policy, Rule
 from secmount.registry.resolution import Resolution
-from secmount.trust.evidence import Evidence
+from secmount.trust.evidence import Considered, Evidence, Signature
 
 SHOWN = 5  # items of a list in a text
-CHAIN = ("signatures", "signer-validity", "bind", "max-age")  # each judges only what the one before left
+CHAIN = ("signatures", "signer-validity", "root-age", "bind", "max-age", "no-rollback")
+"""Checks that each judge only what the one before left."""
 NO_SIGNATURE, NONE_ACCEPTABLE, ALL_INVALID, TOO_FEW = "SM3003", "SM3004", "SM3005", "SM3010"
 
 _UNITS = ((604_800_000, "w"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
@@ -57,33 +62,74 @@ def codes(answer: Answer, evidence: Evidence) -> tuple[str, ...]:
 def _signature_code(evidence: Evidence, *, some: bool) -> str:
     if some:
         return TOO_FEW
-    if evidence.signatures or any(row.outcome == "unacceptable" for row in evidence.considered):
+    sound = evidence.signatures or evidence.attestations
+    if sound or any(row.outcome == "unacceptable" for row in evidence.considered):
         return NONE_ACCEPTABLE
     return ALL_INVALID if evidence.considered else NO_SIGNATURE
 
 
-def nearest(resolution: Resolution, evidence: Evidence, policy: Policy, rule: Rule, *, now_ms: int) -> str:
-    """Say of every signature that was looked at why it counts or not, the nearest to what `rule` wants first."""
-    credited = recheck.credited(resolution, evidence, policy, rule, now_ms=now_ms)
-    said = [f"signed by {name}" for name in credited]
-    for signature in evidence.signatures:
-        if signature in credited.values():
-            continue
-        names = [name for name in rule.signers if name in signature.signers]
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What there was under a rule, and how near it came; texts are made only for checks that failed."""
+
+    asked: Question
+    given: Credit
+
+    def signatures(self) -> str:
+        """Say of every signature that was looked at why it counts or not, the nearest to what the rule wants first."""
+        evidence = self.asked.evidence
+        said = [f"signed by {name}" for name in self.given.signers]
+        if self.given.rolled_back:
+            newest = self.given.newest_ms
+            said.append("nothing signed says when" if newest is None else f"the newest of {instant.render(newest)}")
+        said += [self._signature(row) for row in evidence.signatures if row not in self.given.signatures]
+        said += [
+            f"an attestation of {row.predicate_type} by {_by(row)}, which is no signature"
+            for row in evidence.attestations
+        ]
+        said += [_looked_at(row) for row in sorted(evidence.considered, key=_distance) if row.outcome != "counts"]
+        if evidence.truncated:
+            said.append("more was there than is read")
+        return _list(dict.fromkeys(said), "; ") or "no signature"
+
+    def attestations(self) -> str:
+        """Say of the first statement that is missing how near those that are there come."""
+        statements = self.asked.evidence.attestations
+        wanted = next(attested.missing(self.asked), None)
+        if wanted is None:
+            return "all of them"
+        rows = [row for row in statements if row.predicate_type == wanted.type]
+        said = [f"one by {_by(row)}, but {attested.unsuitable(row, wanted, self.asked)}" for row in rows]
+        others = dict.fromkeys(row.predicate_type for row in statements)
+        nothing = f"none of {wanted.type}" + (f", only of {_list(others)}" if others else "")
+        return _list(said, "; ") or nothing
+
+    def _signature(self, signature: Signature) -> str:
+        policy, rule = self.asked.policy, self.asked.rule
+        names = [name for name in rule.signers if name in signature.signers and fits(policy.signers[name], signature)]
         if not names:
-            said.append(f"signed by {_list(signature.signers)}, whom the rule does not name")
-            continue
-        signer = policy.signers[names[0]]
-        why = recheck.unacceptable(signature, signer, rule, resolution.name, now_ms=now_ms)
-        said.append(f"signed by {names[0]}, but {why or 'that key is counted already'}")
-    said += [
-        f"{row.format}: {row.got or row.code}" + (f", want {row.want}" if row.want else "")
-        for row in sorted(evidence.considered, key=lambda row: row.outcome, reverse=True)  # unacceptable before invalid
-        if row.outcome != "counts"
-    ]
-    if evidence.truncated:
-        said.append("more was there than is read")
-    return _list(said, "; ") or "no signature"
+            return f"signed by {_by(signature)}, whom the rule does not name"
+        why = unacceptable(signature, policy.signers[names[0]], self.asked)
+        if why is None:
+            same = any(row.principal == signature.principal for row in self.given.signatures)
+            why = "that key is counted already" if signature.identity is None else "that identity is counted already"
+            why = why if same else "it says something else of the files"
+        return f"signed by {names[0] if signature.identity is None else _by(signature)}, but {why}"
+
+
+def _by(fact: Fact) -> str:
+    """Name whom `fact` is by: the policy's names, and the identity that the certificate states."""
+    return _list(fact.signers) + (f" ({fact.identity})" if fact.identity is not None else "")
+
+
+def _looked_at(row: Considered) -> str:
+    whose = f" by the key of {_list(row.signers)}" if row.signers else ""
+    return f"{row.format}{whose}: {row.got or row.code}" + (f", want {row.want}" if row.want else "")
+
+
+def _distance(row: Considered) -> tuple[bool, bool]:
+    """Order what does not count: unacceptable before invalid, by a known key before an unknown one."""
+    return row.outcome == "invalid", not row.signers
 
 
 def addition(resolution: Resolution, evidence: Evidence, policy: Policy, rule: Rule, *, now_ms: int) -> Addition | None:
@@ -99,15 +145,16 @@ def addition(resolution: Resolution, evidence: Evidence, policy: Policy, rule: R
     ]
     wider = Group((*group.signers, *dict.fromkeys(new)), group.threshold)
     changed = replace(rule, require=(wider,))
-    have = recheck.credited(resolution, evidence, policy, changed, now_ms=now_ms)
-    if not recheck.met(changed, have) or recheck.met(rule, have):
+    asked = Question(resolution, evidence, policy, changed, now_ms)
+    have = credit(asked)
+    if not have.met or enough(rule, have.signers) or any(attested.missing(asked)):
         return None
-    names = [*group.signers, *(name for name in have if name not in group.signers)]
+    names = [*group.signers, *(name for name in have.signers if name not in group.signers)]
     return Addition(Place(policy.file, rule.line), rule.name, "signers", f"signers = {json.dumps(names)}")
 
 
-def text(row: Judged, nearest: str) -> tuple[str | None, str | None]:
-    """Write what a check got and wanted; `nearest` is what a check on signatures that failed got.
+def text(row: Judged, missed: Missed) -> tuple[str | None, str | None]:
+    """Write what a check got and wanted; `missed` says what a check on signatures or statements that failed got.
 
     Raise `PolicyError` SM3093 where the values are not those of the check.
     """
@@ -115,7 +162,9 @@ def text(row: Judged, nearest: str) -> tuple[str | None, str | None]:
     try:
         wanted = None if row.want is None else want(row.want)
         if row.id in CHAIN and not row.ok:
-            return nearest, wanted
+            return missed.signatures(), wanted
+        if row.id == "attestations" and not row.ok:
+            return missed.attestations(), wanted
         return None if row.got is None else got(row.got), wanted
     except (TypeError, LookupError, AttributeError, ValueError, OverflowError) as err:
         raise PolicyError("SM3093", got=f"{row.id}: {row.got!r}, {row.want!r}", want="what the check compares") from err
@@ -168,6 +217,15 @@ def _times(times: list[str | None]) -> str:
     return _list(time or "no signed time" for time in times) or "no signature to judge"
 
 
+def _mark(history: Mapping[str, Any]) -> str:
+    mark = history["newest_ms"]
+    return "a signed time" if mark is None else f"not older than {instant.render(mark)}"
+
+
+def _statements(rows: Iterable[Mapping[str, Any]]) -> str:
+    return " and ".join(f"{row['type']} by {_list(row['signers'], ' or ')}" for row in rows)
+
+
 def duration(ms: int) -> str:
     """Write milliseconds as policy.toml does: `90d`."""
     return next((f"{ms // size}{unit}" for size, unit in _UNITS if ms % size == 0), f"{ms}ms")
@@ -197,8 +255,11 @@ _TEXTS: Mapping[str, tuple[_Writer, _Writer]] = MappingProxyType(
         "rule": (str, lambda name: f"a rule for {name}"),
         "signatures": (lambda names: f"signed by {_list(names)}" if names else "no signature that counts", _groups),
         "signer-validity": (_validity, lambda names: f"a key in force when {_list(names, ' or ') or 'they'} signed"),
+        "root-age": (_times, lambda ms: f"a trust root that was vouched for at most {duration(ms)} ago"),
         "bind": (_bound, _bind),
         "max-age": (_times, lambda ms: f"at most {duration(ms)} old"),
+        "no-rollback": (_times, _mark),
+        "attestations": (lambda types: _list(types) or "none", _statements),
         "artifact-types": (str, _list),
         "media-types": (_or("all of them match"), _list),
         "annotations": (_pairs, _pairs),

@@ -2,8 +2,8 @@
 
 `policy.toml` and the key files it names are the policy. Other files are ignored and reported; a private key or Rego
 among them is an error: the one must not lie there, the other would look enforced. No link inside the folder is
-followed. The revision is sha256 over the path and sha256 of every file that was loaded and the digest of the shipped
-program. Design 3.3.
+followed. The revision is sha256 over the path and sha256 of every file that was loaded, the default trust root among
+them where a signer stands under it, and the digest of the shipped program. Design 3.3.
 """
 
 from __future__ import annotations
@@ -12,29 +12,31 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from secmount.errors import InputError, Place, StorageError
 from secmount.local.fault import faults
 from secmount.local.owned import check_entry, kind, open_directory
 from secmount.policy import input as program_input
-from secmount.policy import shipped, signers, tables
-from secmount.policy.publickey import PEM_LIMIT
-from secmount.policy.rules import POLICY_FILE, Deny, LoadedFile, Policy, Rule
+from secmount.policy import shipped, tables
+from secmount.policy.rules import POLICY_FILE, LoadedFile, Policy
+from secmount.policy.signers import read as signers
+from secmount.policy.signers.bounds import Files
 from secmount.policy.toml import TOML_LIMIT, Document, Finding, Table, parse
-from secmount.trust.signer import Signer
+from secmount.trust.root import TrustRoot
 
 FILES_LIMIT = 2_000  # entries in the folder, ignored ones among them
 DEPTH_LIMIT = 8  # folders in folders
 PEEK_LIMIT = 64 << 10  # bytes of an ignored file that are searched for a private key
 WHAT = "policy folder"
+DEFAULT_ROOT = "default-root.json"  # the name under which a policy holds the default trust root; none of its files
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LATER = ("custom",)  # design 3.3, not enforced by this version
-_LATER_TRUST = ("max-root-age",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,19 @@ class Reading:
     document: Document
 
 
-def load(path: str, *, uid: int) -> Policy:
-    """Read the policy folder at `path`, believed by `uid`.
+def load(path: str, *, uid: int, default_root: Callable[[], TrustRoot] | None = None) -> Policy:
+    """Read the policy folder at `path`, believed by `uid`; `default_root` is for keyless signers that name no root.
 
     Raise `InputError`: SM1105 if there is none, else the first error found (SM1201–SM1215), with its line. Raise
     `StorageError` SM7010 and the like where others control the folder.
     """
-    reading = read(path, uid=uid)
+    reading = read(path, uid=uid, default_root=default_root)
     if reading.policy is None:
         raise next(finding for finding in reading.findings if finding.severity == "error").error()
     return reading.policy
 
 
-def read(path: str, *, uid: int) -> Reading:
+def read(path: str, *, uid: int, default_root: Callable[[], TrustRoot] | None = None) -> Reading:
     """Read the folder and find all that is wrong with it; raise only where there is nothing to read (see `load`)."""
     try:
         handle = open_directory(path, uid=uid, what=WHAT)
@@ -68,13 +70,13 @@ def read(path: str, *, uid: int) -> Reading:
         raise
     folder = _Folder(path, handle, uid)
     try:
-        return _read(folder)
+        return _read(folder, default_root)
     finally:
         os.close(handle)
 
 
 def revision(files: tuple[LoadedFile, ...], program_digest: str) -> str:
-    """Name exactly these files and this program: `sha256:<hex>`.
+    """Name exactly these files, the default trust root if it is among them, and this program: `sha256:<hex>`.
 
     Paths have no line breaks, so no two sets of files share a text.
     """
@@ -82,7 +84,7 @@ def revision(files: tuple[LoadedFile, ...], program_digest: str) -> str:
     return "sha256:" + hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
-def _read(folder: _Folder) -> Reading:
+def _read(folder: _Folder, default_root: Callable[[], TrustRoot] | None) -> Reading:
     try:
         raw = folder.file(POLICY_FILE, TOML_LIMIT)
     except InputError as err:
@@ -90,38 +92,39 @@ def _read(folder: _Folder) -> Reading:
         raise InputError(code, subject=err.subject, got=err.got, want=f"a folder with {POLICY_FILE}") from err
     document = parse(raw, file=folder.place(POLICY_FILE))
     findings: list[Finding] = []
-    trusted, deny, rules = _tables(Table(document, document.values, (), findings), folder)
+    files = Files(folder.file, None if default_root is None else lambda: folder.default(default_root))
+    fields = _tables(Table(document, document.values, (), findings), files)
     findings += folder.strangers()
     findings.sort(key=lambda finding: (finding.severity, finding.place.line or 0))
     if any(finding.severity == "error" for finding in findings):
         return Reading(None, tuple(findings), document)
-    files = tuple(folder.loaded[name] for name in sorted(folder.loaded))
+    loaded = tuple(folder.loaded[name] for name in sorted(folder.loaded))
     policy = Policy(
         path=folder.path,
-        signers=trusted,
-        rules=rules,
-        deny=deny,
-        revision=revision(files, shipped.program().digest),
-        files=files,
-        data=program_input.data(trusted, rules, deny),
+        revision=revision(loaded, shipped.program().digest),
+        files=loaded,
+        data=program_input.data(**fields),
         warnings=tuple(findings),
+        **fields,
     )
     return Reading(policy, tuple(findings), document)
 
 
-def _tables(top: Table, folder: _Folder) -> tuple[Mapping[str, Signer], Deny, tuple[Rule, ...]]:
+def _tables(top: Table, files: Files) -> dict[str, Any]:
+    """Read the tables of policy.toml as the fields of `Policy` that they are."""
     version = top.whole("version", least=1)
     if version != 1 and (version is not None or not top.has("version")):
         top.fault("SM1203", *["version"] * top.has("version"), got=version or "no version", want="version = 1")
     trust = top.table("trust")
+    max_root_age = None if trust is None else trust.duration("max-root-age")
     if trust is not None:
-        trust.finish(later=_LATER_TRUST)
-    trusted = signers.read(top.table("signers"), lambda name: folder.file(name, PEM_LIMIT))
+        trust.finish()
+    trusted = signers.read(top.table("signers"), files)
     deny = tables.read_deny(top.table("deny"))
     named = top.values.get("signers")
     rules = tables.read_rules(top.tables("rules"), named if isinstance(named, dict) else ())
     top.finish(later=_LATER)
-    return trusted, deny, rules
+    return {"signers": trusted, "rules": rules, "deny": deny, "max_root_age": max_root_age}
 
 
 @dataclass(slots=True)
@@ -132,6 +135,15 @@ class _Folder:
     handle: int
     uid: int
     loaded: dict[str, LoadedFile] = field(default_factory=dict)
+    root: TrustRoot | None = None
+
+    def default(self, root: Callable[[], TrustRoot]) -> TrustRoot:
+        """Take the default trust root into the policy, once."""
+        if self.root is None:
+            self.root = root()
+            digest = hashlib.sha256(self.root.raw).hexdigest()
+            self.loaded[DEFAULT_ROOT] = LoadedFile(DEFAULT_ROOT, digest, self.root.raw)
+        return self.root
 
     def place(self, name: str) -> str:
         return os.path.join(self.path, name)
@@ -139,8 +151,13 @@ class _Folder:
     def file(self, name: str, limit: int) -> bytes:
         """Read the file `name` of the folder, once.
 
-        Raise `InputError` SM1213 (not a file inside the folder) or SM1215 (too large), `StorageError` SM7010, SM7011.
+        Raise `InputError` SM1213 (not a file inside the folder, or the default trust root's name) or SM1215 (too
+        large), `StorageError` SM7010, SM7011.
         """
+        if name == DEFAULT_ROOT:
+            raise InputError(
+                "SM1213", subject=self.path, got=repr(name), want="another name: this is the default root's"
+            )
         if name not in self.loaded:
             data = self._file(name, limit)
             self.loaded[name] = LoadedFile(name, hashlib.sha256(data).hexdigest(), data)

@@ -13,16 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from secmount.oci import instant
+from secmount.oci import canonical, instant
 from secmount.oci.descriptor import Descriptor, Platform
+from secmount.oci.digest import Digest
 from secmount.oci.layer import shape
 from secmount.oci.manifest import Index
 from secmount.oci.reference import RegistryReference
-from secmount.policy.glob import Pattern, fold
-from secmount.policy.rules import LAYOUT, Deny, Rule
+from secmount.policy import attestations
+from secmount.policy.credit import attested
+from secmount.policy.glob import Identity, Pattern, fold
+from secmount.policy.rules import LAYOUT, AttestationRule, Deny, Rule
 from secmount.registry.resolution import Resolution
-from secmount.trust.evidence import Evidence, Signature, SignatureTime
-from secmount.trust.signer import KeySigner, Signer
+from secmount.trust.evidence import Attestation, Evidence, Signature, SignatureTime
+from secmount.trust.signer import KeylessSigner, KeySigner, Signer, X509Signer
 
 SCHEMA = "secmount.input/v1"
 
@@ -52,7 +55,8 @@ def document(
     """
     if evidence.subject != resolution.digest:
         raise ValueError(f"evidence about {evidence.subject}, not {resolution.digest}")
-    if any(signature.subject not in resolution.subjects for signature in evidence.signatures):
+    facts: tuple[Signature | Attestation, ...] = (*evidence.signatures, *evidence.attestations)
+    if any(fact.subject not in resolution.subjects for fact in facts):
         raise ValueError(f"a signature about neither {resolution.digest} nor its index")
     return {
         "schema": SCHEMA,
@@ -68,7 +72,7 @@ def document(
         "reference": _reference(resolution),
         "artifact": _artifact(resolution, evidence),
         "signatures": [_signature(signature) for signature in evidence.signatures],
-        "attestations": [],
+        "attestations": [_attestation(fact) for fact in evidence.attestations if attested.representable(fact)],
         "history": {"newest_ms": newest_ms},
         "now_ms": now_ms,
     }
@@ -177,7 +181,40 @@ def _signature(signature: Signature) -> Json:
         "bound_to": signature.bound_to,
         "annotations": dict(signature.annotations),
         "time": _time(signature.time),
+        "root": _root(signature),
+        "files": _files(signature.files),
     }
+
+
+def _attestation(fact: Attestation) -> Json:
+    return {
+        "format": fact.format,
+        "subject": str(fact.subject),
+        "predicate_type": fact.predicate_type,
+        "predicate": fact.predicate,
+        "signers": list(fact.signers),
+        "principal": fact.principal,
+        "issuer": fact.issuer,
+        "identity": fact.identity,
+        "claims": dict(fact.claims),
+        "time": _time(fact.time),
+        "root": _root(fact),
+    }
+
+
+def _root(fact: Signature | Attestation) -> Json | None:
+    if fact.root is None:
+        return None
+    at = fact.root_updated_ms
+    return {"digest": fact.root, "updated": None if at is None else instant.render(at), "updated_ms": at}
+
+
+def _files(files: Mapping[str, Digest] | None) -> Json | None:
+    """Name what a model signature says of the files: equal digests say the same. The list itself is for the tree."""
+    if files is None:
+        return None
+    raw = canonical.encode({path: str(digest) for path, digest in files.items()})
+    return {"count": len(files), "digest": f"sha256:{hashlib.sha256(raw).hexdigest()}"}
 
 
 def _time(time: SignatureTime) -> Json:
@@ -191,7 +228,7 @@ def _time(time: SignatureTime) -> Json:
     }
 
 
-def data(signers: Mapping[str, Signer], rules: tuple[Rule, ...], deny: Deny) -> Json:
+def data(signers: Mapping[str, Signer], rules: tuple[Rule, ...], deny: Deny, max_root_age: int | None = None) -> Json:
     """Write a policy as the program sees it: every key is there, null where policy.toml has none."""
     return {
         "version": 1,
@@ -202,16 +239,48 @@ def data(signers: Mapping[str, Signer], rules: tuple[Rule, ...], deny: Deny) -> 
         },
         "signers": {name: _signer(signer) for name, signer in signers.items()},
         "rules": {rule.name: _rule(rule) for rule in rules},
+        "max_root_age": max_root_age,
     }
 
 
 def _signer(signer: Signer) -> Json:
-    return {
-        "principal": signer.principal if isinstance(signer, KeySigner) else None,
+    return _whom(signer) | {
         "valid_from": signer.valid_from,
         "valid_until": signer.valid_until,
         "revoked": signer.revoked,
         "revoked_since": signer.revoked_since,
+    }
+
+
+def _whom(signer: Signer) -> Json:
+    """Say whom a signer means; of another kind it is null throughout, and so nobody."""
+    whom: Json = dict.fromkeys(("principal", "issuer", "identity", "claims", "root", "subject"))
+    match signer:
+        case KeySigner():
+            return whom | {"kind": "key", "principal": signer.principal}
+        case KeylessSigner():
+            identity = signer.identity
+            if not isinstance(identity, Identity):
+                raise TypeError(f"the identity of {signer.name} is no pattern of this grammar")
+            pattern = {
+                "text": identity.text,
+                "name": identity.name.regex,
+                "ref": None if identity.ref is None else identity.ref.regex,
+            }
+            said = {"issuer": signer.issuer, "identity": pattern, "claims": dict(signer.claims)}
+            return whom | {"kind": "keyless", "root": signer.root.digest, **said}
+        case X509Signer():
+            return whom | {"kind": "x509", "root": signer.root, "subject": dict(signer.subject)}
+
+
+def _attestation_rule(wanted: AttestationRule) -> Json:
+    return {
+        "type": wanted.type,
+        "signers": list(wanted.signers),
+        "where": [
+            {"pointer": row.pointer, "paths": attestations.paths(row.tokens), "values": list(row.values)}
+            for row in wanted.where
+        ],
     }
 
 
@@ -232,6 +301,9 @@ def _rule(rule: Rule) -> Json:
         "namespaces": None if rule.namespaces is None else _patterns(rule.namespaces),
         "symlinks": rule.symlinks,
         "exec": rule.exec,
+        "attestations": [_attestation_rule(wanted) for wanted in rule.attestations],
+        "no_rollback": rule.no_rollback,
+        "model_signing_partial": rule.model_signing_partial,
     }
 
 

@@ -21,6 +21,7 @@ from secmount.policy.toml import Finding
 from secmount.trust.signer import Signer
 
 Bind = Literal["repository", "named", "any"]
+Value = str | int | bool
 LAYOUT = "oci:"
 POLICY_FILE = "policy.toml"
 
@@ -100,6 +101,25 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What a predicate must hold at `pointer` (RFC 6901): one of `values`, of that very type. `tokens` is it, read."""
+
+    pointer: str
+    tokens: tuple[str, ...]
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationRule:
+    """A statement of predicate `type` about the artifact that one of `signers` must have made; every `where` holds."""
+
+    line: int
+    type: str
+    signers: tuple[str, ...]
+    where: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One `[[rules]]` table. None means that the key is not there; sizes are bytes, ages milliseconds.
 
@@ -122,6 +142,10 @@ class Rule:
     namespaces: tuple[Pattern, ...] | None = None
     symlinks: Literal["inside", "any"] = "inside"
     exec: bool = False
+    attestations: tuple[AttestationRule, ...] = ()
+    no_rollback: Literal["tag", "repository"] | None = None
+    signatures_from: str | None = None
+    model_signing_partial: bool = False
 
     @property
     def signers(self) -> tuple[str, ...]:
@@ -159,6 +183,7 @@ class Policy:
     files: tuple[LoadedFile, ...]
     data: Mapping[str, Any] = field(hash=False, repr=False)
     warnings: tuple[Finding, ...] = ()
+    max_root_age: int | None = None
 
     @property
     def file(self) -> str:

@@ -12,15 +12,21 @@ from typing import Literal, cast
 
 from secmount.errors import InputError
 from secmount.oci.digest import Digest
-from secmount.policy import glob
+from secmount.oci.reference import registry_name
+from secmount.policy import attestations, glob
 from secmount.policy.glob import Pattern
 from secmount.policy.rules import Bind, Deny, Group, Match, Rule, match
 from secmount.policy.toml import Table, kind, strings
 
 RULES_LIMIT = 1_000
 PATTERNS_LIMIT = 1_000  # patterns of one key; each is matched against every file
-LATER = frozenset({"attestations", "no-rollback", "signatures-from", "model-signing-partial"})
-SIGNED_ONLY = ("bind", "max-age")  # keys that judge signatures, and so mean nothing where none are asked for
+SIGNED_ONLY = (
+    "bind",
+    "max-age",
+    "no-rollback",
+    "signatures-from",
+    "model-signing-partial",
+)  # keys that judge signatures, and so mean nothing where none are asked for
 
 
 def read_deny(table: Table | None) -> Deny:
@@ -78,10 +84,40 @@ def _rule(table: Table, signers: Collection[str]) -> Rule | None:
         namespaces=_patterns(table, "namespaces", glob.plain),
         symlinks=cast("Literal['inside', 'any']", table.choice("symlinks", ("inside", "any")) or "inside"),
         exec=bool(table.flag("exec")),
+        attestations=attestations.read(table.tables("attestations"), signers),
+        no_rollback=cast("Literal['tag', 'repository'] | None", table.choice("no-rollback", ("tag", "repository"))),
+        signatures_from=_elsewhere(table, found),
+        model_signing_partial=_partial(table),
     )  # fmt: skip
     if rule is not None:
-        table.finish(later=LATER)
+        table.finish()
     return rule
+
+
+def _elsewhere(table: Table, found: Match) -> str | None:
+    """Read the repository that signatures are kept in, in its normal form; a layout has none but its own."""
+    text = table.text("signatures-from")
+    if text is None:
+        return None
+    if found.layout:
+        table.fault("SM1205", "signatures-from", got="signatures-from for a layout", want="it goes with registry names")
+        return None
+    try:
+        normal = registry_name(text)
+    except InputError as err:
+        table.fault("SM1203", "signatures-from", got=repr(text), want=err.want or "a full name without tag or digest")
+        return None
+    if normal != text:
+        table.fault("SM1203", "signatures-from", got=repr(text), want=f"the normal form: {normal}")
+    return normal
+
+
+def _partial(table: Table) -> bool:
+    partial = bool(table.flag("model-signing-partial"))
+    if partial and not table.has("exclude"):
+        want = "exclude: without it nothing is left out"
+        table.fault("SM1205", "model-signing-partial", got="model-signing-partial without exclude", want=want)
+    return partial
 
 
 def _match(table: Table) -> Match | None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from secmount.policy import engine as answers
 from secmount.policy import glob, recheck
+from secmount.policy.credit.count import credit
+from secmount.policy.credit.question import Question
 from secmount.policy.decision import Approved, decide
 from secmount.policy.input import Request, data, document
 from secmount.policy.rules import Deny, Group, Policy, Rule, match
@@ -124,7 +126,8 @@ def compare(resolution: Resolution, proof: Evidence, policy: Policy) -> None:
     [rule] = policy.rules
     given = document(resolution, proof, request=Request(), now_ms=NOW, newest_ms=None)
     answer = engine().evaluate(given, policy)
-    against = list(recheck.disagreements(resolution, proof, policy, rule, answer.approved, now_ms=NOW))
+    asked = Question(resolution, proof, policy, rule, NOW)
+    against = list(recheck.disagreements(asked, credit(asked), answer.approved))
     assert answer.allow is (not against and bool(answer.approved)), (against, answer.deny)
     verdict = decide(resolution, proof, policy, rule, answer, decision_id=DECISION, now_ms=NOW, exec_asked=True)
     assert isinstance(verdict, Approved) is answer.allow

@@ -118,7 +118,7 @@ def signed(
 
 def evidence(*signatures: Signature, considered: Sequence[Considered] = ()) -> Evidence:
     """Give evidence about the artifact."""
-    return Evidence(digest("manifest"), signatures, tuple(considered))
+    return Evidence(digest("manifest"), signatures, considered=tuple(considered))
 
 
 def judge(
@@ -130,12 +130,23 @@ def judge(
     request: Request | None = None,
     exec_asked: bool = False,
     by: Engine | None = None,
+    newest: int | None = None,
 ) -> Approved | Denied:
     """Go the way of a decision: choose the rule, write the input, evaluate, decide."""
     chosen = choose(policy, resolution.name, asserted=resolution.name_source != "asked")
-    given = document(resolution, proof, request=request or Request(), now_ms=now, newest_ms=None)
+    given = document(resolution, proof, request=request or Request(), now_ms=now, newest_ms=newest)
     answer = (by or engine()).evaluate(given, policy)
-    return decide(resolution, proof, policy, chosen, answer, decision_id=DECISION, now_ms=now, exec_asked=exec_asked)
+    return decide(
+        resolution,
+        proof,
+        policy,
+        chosen,
+        answer,
+        decision_id=DECISION,
+        now_ms=now,
+        exec_asked=exec_asked,
+        newest_ms=newest,
+    )
 
 
 def codes(verdict: Approved | Denied) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, nu
         "logout": ("logout",),
         "ls": ("artifacts", "mounts"),
         "mount": ("mount",),
-        "policy-check": ("findings", "revision"),
+        "policy-check": ("findings", "revision", "signers"),
         "policy-init": ("policy",),
         "pull": ("pulled", "kept_since"),
         "resolve": ("index", "kept_since"),

@@ -10,11 +10,13 @@ import pytest
 
 from secmount.oci.layer import shape
 from secmount.policy import recheck
+from secmount.policy.credit import count, force
+from secmount.policy.credit.question import Question
 from secmount.policy.glob import path
-from secmount.policy.rules import Group, Rule, match
+from secmount.policy.rules import Deny, Group, Policy, Rule, match
 from secmount.trust.evidence import SignatureTime
 from secmount.trust.signer import KeySigner
-from tests.support.policies import KEYS, NAME, NOW, artifact, evidence, layer, rule, signed
+from tests.support.policies import KEYS, NOW, artifact, evidence, layer, rule, signed
 
 RULE = Rule("r", 1, match("**"), (Group(("release",), 1),))
 SIGNER = KeySigner("release", 1, KEYS["release"].spki, KEYS["release"].principal)
@@ -24,7 +26,8 @@ def unacceptable(
     signer: KeySigner = SIGNER, of: Rule = RULE, *, bound_to: str | None = None, **time: int | None
 ) -> str | None:
     signature = replace(signed("release", bound_to=bound_to), time=SignatureTime(**time))  # type: ignore[arg-type]
-    return recheck.unacceptable(signature, signer, of, NAME, now_ms=NOW)
+    policy = Policy("/p", {"release": signer}, (of,), Deny(), "sha256:r", (), {})
+    return force.unacceptable(signature, signer, Question(artifact(), evidence(signature), policy, of, NOW))
 
 
 @pytest.mark.parametrize(
@@ -50,9 +53,9 @@ def test_the_edges_of_age_and_future() -> None:
     aged = replace(RULE, max_age=1000)
     assert unacceptable(of=aged, not_before=NOW - 1000) is None
     assert unacceptable(of=aged, not_before=NOW - 1001) == "it is too old"
-    assert unacceptable(not_before=NOW + recheck.SKEW) is None
-    assert unacceptable(not_before=NOW + recheck.SKEW + 1) is not None
-    assert unacceptable(not_after=NOW + recheck.SKEW + 1) is not None
+    assert unacceptable(not_before=NOW + force.SKEW) is None
+    assert unacceptable(not_before=NOW + force.SKEW + 1) is not None
+    assert unacceptable(not_after=NOW + force.SKEW + 1) is not None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_the_edges_of_age_and_future() -> None:
     ],
 )
 def test_who_suffices(require: tuple[Group, ...], signers: set[str], *, unsigned: bool, met: bool) -> None:
-    assert recheck.met(replace(RULE, require=require, unsigned=unsigned), signers) is met
+    assert count.enough(replace(RULE, require=require, unsigned=unsigned), signers) is met
 
 
 def test_one_key_under_two_names_is_credited_once(tmp_path: Path) -> None:
@@ -77,8 +80,8 @@ def test_one_key_under_two_names_is_credited_once(tmp_path: Path) -> None:
     same = {"release": policy.signers["release"], "ci": replace(policy.signers["release"], name="ci")}
     policy = replace(policy, signers=same)
     proof = evidence(signed("release", "ci"), signed("ci", "release", key="release"))
-    credited = recheck.credited(artifact(), proof, policy, policy.rules[0], now_ms=NOW)
-    assert list(credited) == ["release"]
+    found = count.credit(Question(artifact(), proof, policy, policy.rules[0], NOW))
+    assert (found.met, found.signers) == (False, ("release",))
 
 
 def test_only_what_is_surely_a_file_is_withheld_whole() -> None:

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from secmount.authoring.check import check
-from secmount.policy import folder, signers, tables
+from secmount.policy import folder
 from tests.support.policies import SIGNERS, write
 
 ROOT = Path(__file__).parents[3]
@@ -75,8 +75,12 @@ def test_every_key_together_loads_and_fits(tmp_path: Path) -> None:
     [
         ("", ("properties",), ("custom",)),
         ("[deny]", ("properties", "deny", "properties"), ()),
-        ("[signers.x]", ("$defs", "signer", "properties"), signers.LATER),
-        ("[[rules]]", ("$defs", "rule", "properties"), tables.LATER),
+        ("[trust]", ("properties", "trust", "properties"), ()),
+        ("[signers.x]", ("$defs", "signer", "properties"), ()),
+        ("[signers.x.claims]", ("$defs", "signer", "properties", "claims", "properties"), ()),
+        ("[signers.x.subject]", ("$defs", "signer", "properties", "subject", "properties"), ()),
+        ("[[rules]]", ("$defs", "rule", "properties"), ()),
+        ('[[rules]]\nmatch = "**"\n[[rules.attestations]]', ("$defs", "attestation", "properties"), ()),
     ],
 )
 def test_the_schema_knows_the_keys_of_the_loader(

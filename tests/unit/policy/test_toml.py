@@ -50,7 +50,7 @@ annotations.x = ["y"]
 type = "v"
 '''
 
-LINES: dict[toml.Path, str] = {
+LINES: dict[tuple[str | int, ...], str] = {
     ("version",): "version = 1",
     ("deny", "digests"): "deny.digests = [",
     ("quoted.key",): '"quoted.key"',
@@ -70,7 +70,7 @@ LINES: dict[toml.Path, str] = {
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("path", LINES)
-def test_a_key_has_the_line_where_its_statement_begins(path: toml.Path, newline: str) -> None:
+def test_a_key_has_the_line_where_its_statement_begins(path: tuple[str | int, ...], newline: str) -> None:
     document = toml.parse(DOCUMENT.replace("\n", newline).encode(), file="f")
     assert DOCUMENT.splitlines()[document.lines[path] - 1].startswith(LINES[path])
 
@@ -87,7 +87,7 @@ def test_every_key_has_a_line() -> None:
     assert set(paths(document.values)) <= document.lines.keys()
 
 
-def paths(value: object, base: toml.Path = ()) -> list[toml.Path]:
+def paths(value: object, base: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path for key, item in items for path in ((*base, key), *paths(item, (*base, key)))]
 

@@ -1,0 +1,1 @@
+"""The `[signers.NAME]` tables of policy.toml as values: managed keys, keyless identities, certificates."""

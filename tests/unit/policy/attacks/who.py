@@ -1,0 +1,144 @@
+"""Attacks on who counts: principals, keyless identities, certificates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support import facts
+from tests.support.facts import (
+    CALLER,
+    CI,
+    CORP,
+    GITHUB,
+    WORKFLOW,
+    certified,
+    evidence,
+    keyless,
+)
+from tests.support.policies import NOW, SIGNERS, signed
+from tests.unit.policy.attacks.row import KEYLESS, attack, met, refused, workflow
+
+TWO = 'signers = ["ci-workflow", "ci-other"]\nthreshold = 2'
+
+
+@attack("workflow-under-two-tags", "one workflow signs for two tags, and is counted as two signers", "SM3010")
+def _(root: Path) -> str:
+    signers = workflow("ci-workflow", f"{WORKFLOW}@refs/tags/v1") + workflow("ci-other", f"{WORKFLOW}@refs/tags/v2")
+    policy = facts.load(root, TWO, signers=signers)
+    return met(policy, evidence(keyless(), keyless("ci-other", identity=f"{WORKFLOW}@refs/tags/v2")))
+
+
+@attack("workflow-under-two-globs", "one identity fits two signers' patterns, and is counted for both", "SM3010")
+def _(root: Path) -> str:
+    signers = CI + workflow("ci-other", "https://github.com/acme/**@refs/tags/**")
+    policy = facts.load(root, TWO, signers=signers)
+    both = keyless("ci-workflow", "ci-other")
+    return met(policy, evidence(both, both, keyless("ci-other", identity=f"{WORKFLOW}@refs/tags/v9")))
+
+
+@attack("one-key-twice", "one key signs twice, and reaches a threshold of two", "SM3010")
+def _(root: Path) -> str:
+    policy = facts.load(root, 'signers = ["release", "ci"]\nthreshold = 2')
+    return met(policy, evidence(signed("release"), signed("release", not_before=NOW)))
+
+
+@attack("one-key-two-names", "one key stands in the policy under two names", "SM1210")
+def _(root: Path) -> str:
+    return refused(root, f'version = 1\n{SIGNERS}[signers.again]\nkey = "keys/ci.pub"\n')
+
+
+@attack("one-identity-two-names", "one keyless identity stands in the policy under two names", "SM1210")
+def _(root: Path) -> str:
+    return refused(root, f"version = 1\n{CI}{CI.replace('ci-workflow', 'ci-other')}")
+
+
+@attack("forged-name", "a signature comes with a signer's name, but by another's key", "SM3004")
+def _(root: Path) -> str:
+    return met(facts.load(root, 'signers = ["release"]'), evidence(signed("release", key="qa")))
+
+
+@attack("another-issuer", "another issuer certifies the same identity", "SM3004")
+def _(root: Path) -> str:
+    policy = facts.load(root, KEYLESS, signers=CI)
+    return met(policy, evidence(keyless(issuer="https://token.actions.githubusercontent.com.evil.example")))
+
+
+@attack("another-root", "another certificate authority certifies issuer and identity", "SM3004")
+def _(root: Path) -> str:
+    return met(facts.load(root, KEYLESS, signers=CI), evidence(keyless(root=facts.sha256(b"another"))))
+
+
+@attack("another-caller", "a reusable workflow is called by another repository", "SM3004")
+def _(root: Path) -> str:
+    policy = facts.load(root, KEYLESS, signers=CI)
+    return met(policy, evidence(keyless(claims={"source-repository": "https://github.com/evil/app"})))
+
+
+@attack("no-caller", "a policy lets a GitHub workflow sign for whoever calls it, unawares", "SM1232")
+def _(root: Path) -> str:
+    return refused(root, "version = 1\n" + "\n".join(row for row in CI.splitlines() if "claims" not in row))
+
+
+@attack(
+    "branch-named-like-a-tag", "a branch is called …@refs/tags/v1, so that its identity ends like a tag's", "SM3004"
+)
+def _(root: Path) -> str:
+    identity = f"{WORKFLOW}@refs/heads/x@refs/tags/v1"
+    return met(facts.load(root, KEYLESS, signers=CI), evidence(keyless(identity=identity)))
+
+
+@attack(
+    "identity-inside-another", "an identity contains the right one, as an unanchored pattern would find it", "SM3004"
+)
+def _(root: Path) -> str:
+    policy = facts.load(root, KEYLESS, signers=CI)
+    return met(policy, evidence(keyless(identity=f"https://evil.example/{WORKFLOW}@refs/tags/v1")))
+
+
+@attack("issuer-with-a-space", "issuer and identity are chosen so that together they read like another pair", "SM1203")
+def _(root: Path) -> str:
+    return refused(root, "version = 1\n" + CI.replace(GITHUB, f"{GITHUB} https"))
+
+
+@attack("pattern-as-claim", "a claim is written as a pattern and would never, or always, match", "SM1206")
+def _(root: Path) -> str:
+    return refused(root, "version = 1\n" + CI.replace(f'"{CALLER}"', '"https://github.com/acme/*"'))
+
+
+@attack("misspelt-restriction", "a restriction is misspelt and ignored (CVE-2025-29778)", "SM1202")
+def _(root: Path) -> str:
+    return refused(root, f"version = 1\n{CI}identity-regexp = '^x$'\n")
+
+
+@attack("misspelt-claim", "a claim is misspelt and ignored", "SM1202")
+def _(root: Path) -> str:
+    return refused(root, "version = 1\n" + CI.replace("source-repository", "source-repositry"))
+
+
+@attack("issuer-without-identity", "a policy trusts everybody whom an issuer certifies, unawares", "SM1205")
+def _(root: Path) -> str:
+    return refused(root, 'version = 1\n[signers.x]\nissuer = "https://accounts.google.com"\n')
+
+
+CERTIFIED = 'signers = ["corp"]'
+
+
+@attack("another-subject", "a certificate under the right authority has another subject", "SM3004")
+def _(root: Path) -> str:
+    return met(facts.load(root, CERTIFIED, signers=CORP), evidence(certified(subject="CN=intern,O=Acme")))
+
+
+@attack("another-authority", "another authority certifies the right subject", "SM3004")
+def _(root: Path) -> str:
+    return met(facts.load(root, CERTIFIED, signers=CORP), evidence(certified(root=facts.sha256(b"another"))))
+
+
+@attack("attribute-twice", "a subject has an attribute twice, the right one and another", "SM3004")
+def _(root: Path) -> str:
+    proof = evidence(certified(subject="CN=release,O=Evil,O=Acme", claims={"CN": "release"}))
+    return met(facts.load(root, CERTIFIED, signers=CORP), proof)
+
+
+@attack("silence-on-revocation", "a policy says nothing of revoked certificates, and none is looked for", "SM1205")
+def _(root: Path) -> str:
+    return refused(root, "version = 1\n" + CORP.replace('revocation = "none"', ""))
