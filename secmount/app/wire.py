@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from secmount.config.value import Config
 
 
-def registry(name: str, config: Config, ways: Ways, told: list[Told]) -> HttpSource:
+def registry(name: str, config: Config, ways: Ways, told: list[Told] | None = None) -> HttpSource:
     """Give the registry of `name`; nothing is contacted before it is asked for something.
 
     `told` gets who has warnings of the files that say where the name leads and whose credentials are used.
     """
     world, where, whose = effects(), hosts(config, ways), credentials(config, ways)
-    told += [lambda: where.warnings, lambda: whose.warnings]
-    return HttpSource(
+    source = HttpSource(
         name,
         where,
         whose,
@@ -38,6 +37,9 @@ def registry(name: str, config: Config, ways: Ways, told: list[Told]) -> HttpSou
         sleep=world.sleep,
         random=world.random,
     )
+    if told is not None:
+        told += [lambda: where.warnings, lambda: whose.warnings]
+    return source
 
 
 def settings(config: Config, ways: Ways) -> HttpSettings:

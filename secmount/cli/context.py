@@ -22,12 +22,12 @@ from secmount.policy.input import Request
 
 @contextmanager
 def opened(settings: Settings, *, backend: str | None = None, pull: str = "missing") -> Iterator[Application]:
-    """Open the application that the options and the configuration describe; learn what the log could not do."""
+    """Open the application that the options and the configuration describe; learn what to warn of."""
     with assemble(configured(settings, backend=backend), ways(settings, pull=pull)) as application:
         try:
             yield application
         finally:
-            settings.learned["warnings"] = application.parts.log.warnings
+            settings.learned["warnings"] = (*application.parts.log.warnings, *application.warnings())
 
 
 def ways(settings: Settings, *, pull: str = "missing") -> Ways:
