@@ -77,21 +77,21 @@ def read(response: bytes) -> Token:
     status, *token = der.read(response, der.SEQUENCE).children(der.SEQUENCE)
     if status.children(der.INTEGER)[0].integer() != 0 or len(token) != 1:
         raise ValueError("a response that is not granted")
-    kind, content = token[0].children(der.OID, _EXPLICIT_0)
+    kind, content = token[0].exactly(der.OID, _EXPLICIT_0)
     if token[0].tag != der.SEQUENCE or kind.oid() != SIGNED_DATA:
         raise ValueError("a token that is no signed data")
-    (data,) = content.children(der.SEQUENCE)
+    (data,) = content.exactly(der.SEQUENCE)
     _, _, inner, *more = data.children(der.INTEGER, der.SET, der.SEQUENCE)
     bag = more.pop(0).children() if more and more[0].tag == _EXPLICIT_0 else ()
     if more and more[0].tag == _IMPLICIT_1:
         more.pop(0)  # revocation lists, of which none is asked here
     if len(more) != 1 or more[0].tag != der.SET or len(bag) > _CERTIFICATES_LIMIT:
         raise ValueError("a token without signers, or with too many certificates")
-    kind, wrapped = inner.children(der.OID, _EXPLICIT_0)
-    (octets,) = wrapped.children(der.OCTETS)
+    kind, wrapped = inner.exactly(der.OID, _EXPLICIT_0)
+    (octets,) = wrapped.exactly(der.OCTETS)
     if kind.oid() != TST_INFO:
         raise ValueError("a token about something else than a time")
-    (signer,) = more[0].children(der.SEQUENCE)
+    (signer,) = more[0].exactly(der.SEQUENCE)
     return _token(octets.content, tuple(one.raw for one in bag), signer)
 
 
@@ -100,13 +100,13 @@ def _token(content: bytes, certificates: tuple[bytes, ...], signer: Element) -> 
     _, name, digest, attributes, algorithm, signature, *_ = signer.children(
         der.INTEGER, der.SEQUENCE, der.SEQUENCE, _EXPLICIT_0, der.SEQUENCE, der.OCTETS
     )
-    issuer, serial = name.children(der.SEQUENCE, der.INTEGER)
+    issuer, serial = name.exactly(der.SEQUENCE, der.INTEGER)
     found: dict[str, Element] = {}
     for row in attributes.children():
-        kind, values = row.children(der.OID, der.SET)
+        kind, values = row.exactly(der.OID, der.SET)
         if kind.oid() in found:
             raise ValueError(f"attribute {kind.oid()} twice")
-        (found[kind.oid()],) = values.children()
+        found[kind.oid()] = _only(values)
     return Token(
         at_ms=at_ms,
         imprint_hash=imprint_hash,
@@ -123,12 +123,20 @@ def _token(content: bytes, certificates: tuple[bytes, ...], signer: Element) -> 
     )
 
 
+def _only(values: Element) -> Element:
+    """Give the one value of an attribute; RFC 5652 section 11 allows each of those here no more."""
+    found = values.children()
+    if len(found) != 1:
+        raise ValueError(f"an attribute with {len(found)} values")
+    return found[0]
+
+
 def _stated(content: bytes) -> tuple[int, str, bytes]:
     """Give a TSTInfo's time and message imprint; what may follow them adds nothing here."""
     version, _, imprint, _, time, *_ = der.read(content, der.SEQUENCE).children(
         der.INTEGER, der.OID, der.SEQUENCE, der.INTEGER, der.TIME
     )
-    algorithm, digest = imprint.children(der.SEQUENCE, der.OCTETS)
+    algorithm, digest = imprint.exactly(der.SEQUENCE, der.OCTETS)
     found = _TIME.fullmatch(time.content)
     if version.integer() != 1 or found is None:
         raise ValueError("a time stamp of another version, or without a time in UTC")

@@ -28,6 +28,13 @@ class Element:
             raise ValueError("not the elements that belong there")
         return tuple(found)
 
+    def exactly(self, *tags: int) -> tuple[Element, ...]:
+        """Split the content into elements that have `tags`, and no others."""
+        found = self.children(*tags)
+        if len(found) != len(tags):
+            raise ValueError("not the elements that belong there")
+        return found
+
     def oid(self) -> str:
         """Give an object identifier as dotted text."""
         if self.tag != OID or not self.content or self.content[-1] & 0x80:

@@ -50,7 +50,7 @@ def read(leaf: Certificate) -> Identity:
             name: _claim(found[f"{FULCIO}.{arc}"], arc) for name, arc in CLAIMS.items() if f"{FULCIO}.{arc}" in found
         }
         return Identity(issuer, _name(leaf), MappingProxyType(claims))
-    except (ValueError, x509.ExtensionNotFound) as err:
+    except ValueError as err:
         want = "one issuer and one subject alternative name, as Fulcio writes them"
         raise TrustError("SM2024", subject=leaf.subject or None, got=str(err), want=want) from err
 
@@ -77,7 +77,10 @@ def _text(value: bytes) -> str:
 
 
 def _name(leaf: Certificate) -> str:
-    names = list(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    try:
+        names = list(leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        names = []
     if len(names) != 1:
         raise ValueError(f"{len(names)} subject alternative names")
     match names[0]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from secmount.errors import TrustError
 from secmount.trust.check import window
 from secmount.trust.evidence import SignatureTime
-from secmount.trust.signer import Signer
+from secmount.trust.signer import KeySigner, Signer
 
 One = TypeVar("One", bound=Signer)
 
@@ -20,7 +20,8 @@ def in_force(signers: tuple[One, ...], time: SignatureTime) -> tuple[One, ...]:
     """
     for signer in signers:
         if signer.revoked:
-            raise TrustError("SM2014", subject=signer.name, got="a revoked key", want="a key in force")
+            what = "key" if isinstance(signer, KeySigner) else "identity"
+            raise TrustError("SM2014", subject=signer.name, got=f"a revoked {what}", want="one in force")
         missed = window.revoked(signer, time)
         if missed:
             raise TrustError("SM2015", subject=signer.name, got=missed[0], want=missed[1])

@@ -23,7 +23,7 @@ def signer(key: KeyPair, name: str = "release", **more: Any) -> KeySigner:
     return KeySigner(name, 1, key.spki, key.principal, **more)
 
 
-def signers(*several: KeySigner) -> dict[str, Signer]:
+def signers(*several: Signer) -> dict[str, Signer]:
     """Give a policy's signers; without arguments `release` alone."""
     return {one.name: one for one in several or (signer(RELEASE),)}
 
