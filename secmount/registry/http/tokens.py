@@ -107,4 +107,5 @@ def sendable(text: str, *, subject: str) -> str:
 def _is_kin(realm: str, registry: str, others: frozenset[str]) -> bool:
     if realm in others or realm in _WELL_KNOWN.get(registry, ()):
         return True
-    return "." in realm and registry.endswith(f".{realm}")
+    is_name = not realm.rpartition(".")[2].isdigit()  # what ends in a number is an address, or a part of one
+    return is_name and "." in realm and registry.endswith(f".{realm}")

@@ -8,7 +8,7 @@ from typing import Self
 from urllib3.response import BaseHTTPResponse
 
 from secmount.errors import ContentError, RegistryError, SecmountError
-from secmount.registry.http.wire.faults import failure
+from secmount.registry.http.wire.faults import FAULTS, failure
 from secmount.registry.http.wire.url import Url
 
 CHUNK = 1 << 20  # bytes given at once
@@ -89,9 +89,7 @@ class Answer:
     def _read(self, amount: int) -> bytes:
         try:
             return self._response.read(amount, decode_content=False)
-        except SecmountError:
-            raise
-        except Exception as err:
+        except FAULTS as err:
             raise failure(err, subject=self.url.place) from err
 
     def _too_much(self, got: str, limit: int, subject: str) -> ContentError:

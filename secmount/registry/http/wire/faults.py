@@ -17,6 +17,7 @@ from secmount.errors import ContentError, RegistryError, SecmountError
 from secmount.oci import exact
 
 ERROR_LIMIT = 64 << 10  # bytes of an error's body that are looked at
+FAULTS = (wire.HTTPError, OSError, ValueError)  # what urllib3 and http.client raise for whatever comes
 TRANSIENT = frozenset({"SM4101", "SM4104", "SM4105"})  # worth another attempt
 _BUSY = frozenset({429, 502, 503, 504})
 _DATES = {9: "not valid yet", 10: "expired"}

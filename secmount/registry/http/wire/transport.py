@@ -14,14 +14,14 @@ from collections.abc import Mapping
 
 import urllib3
 
-from secmount.errors import RegistryError, SecmountError
+from secmount.errors import RegistryError
 from secmount.registry.hosts.value import Access
 from secmount.registry.http.settings import HttpSettings
 from secmount.registry.http.wire import tls
 from secmount.registry.http.wire import url as urls
 from secmount.registry.http.wire.addresses import Reach, reach
 from secmount.registry.http.wire.answers import Answer
-from secmount.registry.http.wire.faults import ERROR_LIMIT, failure
+from secmount.registry.http.wire.faults import ERROR_LIMIT, FAULTS, failure
 from secmount.registry.http.wire.proxies import Proxy, proxy_for
 from secmount.registry.http.wire.sockets import Judge, pools
 from secmount.registry.http.wire.url import Url
@@ -124,9 +124,7 @@ class Transport:
                 decode_content=False,
                 timeout=urllib3.Timeout(connect=step, read=step),
             )
-        except SecmountError:
-            raise
-        except Exception as err:
+        except FAULTS as err:
             raise failure(err, subject=url.place) from err
         return Answer(response, url, own=own)
 
