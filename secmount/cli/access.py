@@ -57,7 +57,7 @@ def resolve(settings: Settings, ref: Ref, platform: OnPlatform = None, fresh: Pu
     from secmount.pipeline.origin import meaning
 
     wanted = context.wanted(settings, "resolve", ref, platform=platform)
-    with context.opened(settings, pull=fresh) as application:
+    with context.opened(settings, pull=fresh) as application, Progress.on(settings, sys.stderr):
         return results.resolved(meaning(application.parts, wanted), settings, now_ms=now_ms())
 
 
@@ -73,10 +73,9 @@ def verify(
     from secmount.pipeline.admit import admit
 
     wanted = context.wanted(settings, "verify", ref, as_name=as_name, platform=platform)
-    with context.opened(settings, pull=fresh) as application:
-        return results.admission(
-            "verify", admit(application.parts, wanted, Learning(settings)), settings, now_ms=now_ms()
-        )
+    with context.opened(settings, pull=fresh) as application, Progress.on(settings, sys.stderr) as progress:
+        admission = admit(application.parts, wanted, Learning(settings, progress))
+        return results.admission("verify", admission, settings, now_ms=now_ms())
 
 
 @common("pull", network=True)
@@ -137,9 +136,8 @@ def mount(
         Progress.on(settings, sys.stderr) as progress,
     ):
         observer, chosen = Learning(settings, progress), application.config.backend
-        result = place(
-            application.parts, wanted, directory, backend=chosen, build=application.build(form), observer=observer
-        )
+        build = application.build(form) if progress is None else progress.around(application.build(form))
+        result = place(application.parts, wanted, directory, backend=chosen, build=build, observer=observer)
         if isinstance(result, Placed):
             return results.placed(result, settings)
         return results.admission("mount", result, settings, now_ms=now_ms())

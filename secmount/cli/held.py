@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -73,9 +74,10 @@ def discover(
     """
     from secmount.cli import context
     from secmount.cli.view import attachments
+    from secmount.cli.view.progress import Progress
 
     wanted = context.wanted(settings, "discover", ref, platform=platform)
-    with context.opened(settings) as application:
+    with context.opened(settings) as application, Progress.on(settings, sys.stderr, stage="discovering"):
         return attachments.of_reference(application, wanted, settings)
 
 

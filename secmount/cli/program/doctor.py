@@ -26,7 +26,7 @@ def doctor(settings: Settings) -> Outcome:
     """
     from secmount.app.site import site
     from secmount.app.ways import Ways
-    from secmount.cli.view import health
+    from secmount.cli.program import health
 
     flags = {
         "config": settings.config,

@@ -19,14 +19,20 @@ class Learning:
 
     def __init__(self, settings: Settings, progress: Progress | None = None) -> None:
         self._settings, self._progress = settings, progress
+        self._layers: tuple[Descriptor, ...] = ()
 
     def resolved(self, resolution: Resolution) -> None:
         """Keep the artifact."""
         self._settings.learned["artifact"] = document.artifact(resolution)
+        self._layers = resolution.manifest.layers
+        if self._progress is not None:
+            self._progress.enter("verifying")
 
     def decided(self, decision: Decision) -> None:
         """Keep the decision."""
         self._settings.learned["decision"] = document.decision(decision)
+        if self._progress is not None and decision.verdict == "allowed":
+            self._progress.expect([self._layers[position] for position in decision.approved])
 
     def pulled(self, layer: Descriptor, done: int) -> None:
         """Show progress."""

@@ -1,67 +1,209 @@
-"""Progress of a pull on a terminal's stderr: one bar a layer, made by rich, imported only when there is one to show."""
+"""Progress on stderr: what takes longer than a second is said; what is pulled has bars at a terminal, lines elsewhere.
+
+Nothing is shown in CI, at TERM=dumb, with -q or
+-o json. May be fed from several threads.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TextIO, TypeVar
 
 from secmount.cli.view import render
 from secmount.cli.view.settings import Settings
 from secmount.oci.descriptor import Descriptor
+from secmount.oci.digest import Digest
 
-QUIET_S = 1.0  # a pull shorter than this shows nothing
+QUIET_S = 1.0  # what takes less is not worth a word
+REFRESH_S = 0.1  # between two looks at one bar
+TITLE = "org.opencontainers.image.title"
+Stage = Literal["resolving", "verifying", "pulling", "unpacking", "mounting", "discovering"]
+_NAME_LIMIT = 28  # characters of a layer's name
+
+T = TypeVar("T")
 
 
-class Progress:
-    """Bars for layers that take longer than QUIET_S."""
+class Display(Protocol):
+    """Where progress goes; called by one thread at a time."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream, self._began = stream, time.monotonic()
-        self._bars: Any = None
-        self._tasks: dict[str, Any] = {}
+    def expect(self, layers: Sequence[Descriptor]) -> None:
+        """Learn what will be fetched, each once."""
 
-    @classmethod
-    @contextmanager
-    def on(cls, settings: Settings, stream: TextIO) -> Iterator[Progress | None]:
-        """Give a progress if `stream` is a terminal and nobody asked for quiet."""
-        quiet = settings.quiet or settings.output == "json" or render.is_dumb(os.environ) or not stream.isatty()
-        progress = None if quiet else cls(stream)
-        try:
-            yield progress
-        finally:
-            if progress is not None:
-                progress.close()
+    def stage(self, text: str) -> None:
+        """Say what is being done, and has been for a while."""
 
-    def show(self, layer: Descriptor, done: int) -> None:
-        """Show that `done` bytes of `layer` are there."""
-        if self._bars is None:
-            if time.monotonic() - self._began < QUIET_S:
-                return
-            self._open()
-        key = str(layer.digest)
-        if key not in self._tasks:
-            self._tasks[key] = self._bars.add_task(key[7:19], total=layer.size)
-        self._bars.update(self._tasks[key], completed=done)
+    def layer(self, layer: Descriptor, done: int, began: float) -> None:
+        """Show how much of `layer` is there; `began`: since when, by the monotonic clock."""
+
+    def total(self, done: int, size: int) -> None:
+        """Show how much of everything that is fetched is there."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        if self._bars is not None:
-            self._bars.stop()
 
-    def _open(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-        from rich.progress import Progress as Bars
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-        )
-        self._bars = Bars(*columns, console=Console(file=self._stream), transient=True)
-        self._bars.start()
+@dataclass(slots=True)
+class _Layer:
+    descriptor: Descriptor
+    began: float
+    done: int = 0
+    held: bool = False  # it was there before
+
+
+class Progress:
+    """What one command does, from stage to stage."""
+
+    def __init__(self, display: Display) -> None:
+        self._display, self._began = display, time.monotonic()
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._stage: Stage | None = None
+        self._layers: dict[Digest, _Layer] = {}
+        self._expected: list[Descriptor] = []
+        self._drawn = 0.0  # when, by the monotonic clock
+
+    @classmethod
+    @contextmanager
+    def on(cls, settings: Settings, stream: TextIO, *, stage: Stage = "resolving") -> Iterator[Progress | None]:
+        """Give a progress that begins with `stage`, or None where nobody wants one."""
+        terminal = stream.isatty()
+        dumb = render.is_dumb(os.environ) if terminal else _is_silenced()
+        if settings.quiet or settings.output == "json" or dumb:
+            yield None
+            return
+        progress = cls(_bars(stream) if terminal else Lines(stream))
+        progress.enter(stage)
+        try:
+            yield progress
+        finally:
+            progress.close()
+
+    def enter(self, stage: Stage) -> None:
+        """Begin `stage`; it is shown when it takes long."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._stage = stage
+            self._timer = threading.Timer(QUIET_S, self._is_long, (stage,))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def expect(self, layers: Sequence[Descriptor]) -> None:
+        """Say what will be pulled, and begin to."""
+        with self._lock:
+            self._expected = list({layer.digest: layer for layer in layers}.values())
+            self._display.expect(self._expected)
+        self.enter("pulling")
+
+    def show(self, layer: Descriptor, done: int) -> None:
+        """Show that `done` bytes of `layer` are there."""
+        with self._lock:
+            now = time.monotonic()
+            row = self._layers.get(layer.digest)
+            if row is None:
+                row = self._layers[layer.digest] = _Layer(layer, now, held=done == layer.size)
+            row.done = done
+            if now - self._began >= QUIET_S and (done == layer.size or now - self._drawn >= REFRESH_S):
+                self._draw(row, now)
+
+    def around(self, build: Callable[..., T]) -> Callable[..., T]:
+        """Give `build` with the stages that it is and that follow it."""
+
+        def building(*parts: Any) -> T:
+            self.enter("unpacking")
+            built = build(*parts)
+            self.enter("mounting")
+            return built
+
+        return building
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._stage = None
+            with suppress(OSError):
+                self._display.close()
+
+    def _is_long(self, stage: Stage) -> None:
+        with self._lock:
+            if self._stage != stage:
+                return
+            if stage == "pulling":
+                self._draw(None, time.monotonic())
+                return
+            with suppress(OSError):  # nobody reads it any more; what is done goes on
+                self._display.stage(stage)
+
+    def _draw(self, changed: _Layer | None, now: float) -> None:
+        rows = [row for row in self._layers.values() if not row.held]
+        held = sum(row.descriptor.size for row in self._layers.values() if row.held)
+        size = sum(layer.size for layer in self._expected) - held
+        with suppress(OSError):
+            for row in rows if not self._drawn else [changed] if changed and not changed.held else []:
+                self._display.layer(row.descriptor, row.done, row.began)
+            self._display.total(sum(row.done for row in rows), size)
+        self._drawn = now
+
+
+class Lines:
+    """One plain line for each layer that is there, and for each stage that takes long."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._said: set[Digest] = set()
+        self._announced = False
+
+    def expect(self, layers: Sequence[Descriptor]) -> None:
+        """Write nothing yet."""
+
+    def stage(self, text: str) -> None:
+        """Write a line."""
+        self._write(f"{text} …")
+
+    def layer(self, layer: Descriptor, done: int, began: float) -> None:
+        """Write a line when the whole of it is there."""
+        if done == layer.size and layer.digest not in self._said:
+            self._said.add(layer.digest)
+            speed = layer.size / max(time.monotonic() - began, 0.001)
+            self._write(f"pulled  {layer.digest}  {render.size(layer.size)}  {name(layer)}  {rate(speed)}")
+
+    def total(self, done: int, size: int) -> None:
+        """Write once how much there is to fetch."""
+        if not self._announced and done < size:
+            self._announced = True
+            self._write(f"pulling {render.size(size)} …")
+
+    def close(self) -> None:
+        """Write nothing."""
+
+    def _write(self, line: str) -> None:
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+def name(layer: Descriptor) -> str:
+    """Name a layer for people: its file, or the beginning of its digest."""
+    said = render.escape(layer.annotations.get(TITLE, "")) or str(layer.digest)[:19]
+    return said if len(said) <= _NAME_LIMIT else f"{said[: _NAME_LIMIT - 1]}…"
+
+
+def rate(bytes_a_second: float) -> str:
+    """Write a speed."""
+    return f"{render.size(round(bytes_a_second))}/s"
+
+
+def _bars(stream: TextIO) -> Display:
+    from secmount.cli.view.bars import Bars
+
+    return Bars(stream)
+
+
+def _is_silenced() -> bool:
+    return bool(os.environ.get("CI")) or os.environ.get("TERM") == "dumb"

@@ -77,11 +77,22 @@ def test_signers_in_force_and_not(found: Examine, config: Config) -> None:
     assert [row.state for row in found("trust")] == ["ok", "warning", "warning"]
 
 
+def test_the_age_of_the_default_root_that_nobody_needs(found: Examine) -> None:
+    root = TrustRoot("sigstore 4.5.1", "sha256:" + "0" * 64, b"{}", NOW - 200 * DAY)
+    (row,) = found("trust", root=lambda _: root)
+    assert row.state == "ok" and "200 days ago; no signer needs it" in row.said
+
+
 @pytest.mark.parametrize(("age", "state"), [(DAY, "ok"), (200 * DAY, "warning"), (None, "ok")])
-def test_the_age_of_the_default_root(found: Examine, age: int | None, state: str) -> None:
-    updated = None if age is None else NOW - age
-    root = TrustRoot("sigstore 4.5.1", "sha256:" + "0" * 64, b"{}", updated)
-    assert [row.state for row in found("trust", root=lambda _: root)] == [state]
+def test_the_age_of_the_root_of_a_keyless_signer(
+    found: Examine, config: Config, monkeypatch: pytest.MonkeyPatch, age: int | None, state: str
+) -> None:
+    root = TrustRoot("sigstore 4.5.1", "sha256:" + "0" * 64, b"{}", None if age is None else NOW - age)
+    monkeypatch.setattr("secmount.trust.roots.kept.default", lambda *_, **__: root)
+    keyless = '[signers.ci-run]\nissuer = "https://accounts.example"\nidentity = "ci@acme.example"\n'
+    rule = '[[rules]]\nmatch = "ghcr.io/acme/**"\nsigners = ["ci-run"]\n'
+    policies.write(Path(config.policy), f"version = 1\n{keyless}{rule}")
+    assert [row.state for row in found("trust")] == ["ok", state]
 
 
 def test_a_store_with_nothing_in_it(found: Examine, config: Config) -> None:
