@@ -10,7 +10,6 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from secmount.cli.view import render
-from secmount.cli.view.progress import name, rate
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 
@@ -57,7 +56,7 @@ class Bars:
         """Put the bars in their order, the total below; each is seen from its first bytes on."""
         if self._total is None:
             for row in self._expected:
-                self._tasks[row.digest] = self._bars.add_task(name(row), total=row.size, visible=False)
+                self._tasks[row.digest] = self._bars.add_task(render.layer(row), total=row.size, visible=False)
             self._total = self._bars.add_task("total", visible=False)
         if self._stage is not None:
             self._bars.update(self._stage, visible=False)
@@ -74,7 +73,7 @@ class _Amount(ProgressColumn):
             return Text("")
         speed = task.finished_speed or task.speed
         shown = f"{render.size(int(task.completed))}/{render.size(int(task.total))}"
-        return Text(shown if speed is None else f"{shown}  {rate(speed)}")
+        return Text(shown if speed is None else f"{shown}  {render.rate(speed)}")
 
 
 class _Left(ProgressColumn):

@@ -21,9 +21,7 @@ from secmount.oci.digest import Digest
 
 QUIET_S = 1.0  # what takes less is not worth a word
 REFRESH_S = 0.1  # between two looks at one bar
-TITLE = "org.opencontainers.image.title"
 Stage = Literal["resolving", "verifying", "pulling", "unpacking", "mounting", "discovering"]
-_NAME_LIMIT = 28  # characters of a layer's name
 
 T = TypeVar("T")
 
@@ -172,7 +170,9 @@ class Lines:
         if done == layer.size and layer.digest not in self._said:
             self._said.add(layer.digest)
             speed = layer.size / max(time.monotonic() - began, 0.001)
-            self._write(f"pulled  {layer.digest}  {render.size(layer.size)}  {name(layer)}  {rate(speed)}")
+            self._write(
+                f"pulled  {layer.digest}  {render.size(layer.size)}  {render.layer(layer)}  {render.rate(speed)}"
+            )
 
     def total(self, done: int, size: int) -> None:
         """Write once how much there is to fetch."""
@@ -186,17 +186,6 @@ class Lines:
     def _write(self, line: str) -> None:
         self._stream.write(line + "\n")
         self._stream.flush()
-
-
-def name(layer: Descriptor) -> str:
-    """Name a layer for people: its file, or the beginning of its digest."""
-    said = render.escape(layer.annotations.get(TITLE, "")) or str(layer.digest)[:19]
-    return said if len(said) <= _NAME_LIMIT else f"{said[: _NAME_LIMIT - 1]}…"
-
-
-def rate(bytes_a_second: float) -> str:
-    """Write a speed."""
-    return f"{render.size(round(bytes_a_second))}/s"
 
 
 def _bars(stream: TextIO) -> Display:

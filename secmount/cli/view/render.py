@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from secmount.errors import SecmountError
+    from secmount.oci.descriptor import Descriptor
 
+TITLE = "org.opencontainers.image.title"
+_LAYER_LIMIT = 28  # characters
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _STYLES = {"bad": "31;1", "good": "32", "warn": "33", "dim": "2", "bold": "1"}
@@ -58,6 +61,17 @@ def size(count: int) -> str:
             return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     raise AssertionError("unreachable")
+
+
+def rate(bytes_a_second: float) -> str:
+    """Give a speed in binary units."""
+    return f"{size(round(bytes_a_second))}/s"
+
+
+def layer(descriptor: Descriptor) -> str:
+    """Name a layer: its file, or the beginning of its digest; escaped, and short enough for a bar beside it."""
+    said = escape(descriptor.annotations.get(TITLE, "")) or str(descriptor.digest)[:19]
+    return said if len(said) <= _LAYER_LIMIT else f"{said[: _LAYER_LIMIT - 1]}…"
 
 
 def table(rows: Iterable[tuple[str, ...]], style: Style, head: tuple[str, ...] | None = None) -> list[str]:

@@ -13,7 +13,8 @@ import pytest
 
 from secmount.cli.view import progress as module
 from secmount.cli.view.bars import Bars
-from secmount.cli.view.progress import TITLE, Lines, Progress
+from secmount.cli.view.progress import Lines, Progress
+from secmount.cli.view.render import TITLE
 from secmount.cli.view.settings import Settings
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
