@@ -129,6 +129,10 @@ class Store:
         digest = self.state.derived.find(kind, key)
         return None if digest is None else self._derived.open_sound(digest)
 
+    def forget(self, kind: str, key: str) -> None:
+        """Have the object of (kind, key) made anew the next time: whoever reads it found something else in it."""
+        self.state.derived.forget(kind, key)
+
     def verify(self, area: Area, digest: Digest) -> int | None:
         """Hash the object as it is on the disk, whatever is known of it; give its size, None if there is none.
 

@@ -1,7 +1,7 @@
 """Bytes set on their way to the disk while more are written, so that the flush at the end finds little left to do.
 
-The kernel starts by itself only when a good part of the memory is dirty. An error of the disk is reported to one flush of
-a file and to none after it, so what an early flush met is kept and raised by `settle`.
+The kernel starts by itself only when a good part of the memory is dirty. An error of the disk is reported to one flush
+of a file and to none after it, so what an early flush met is kept and raised by `settle`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 
-STEP = 64 << 20  # bytes between two flushes
+STEP = 32 << 20  # bytes between two flushes
 
 
 class Writeback:

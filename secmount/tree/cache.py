@@ -43,28 +43,37 @@ def keep(store: Store, key: str, tree: Tree) -> None:
 
 
 def load(store: Store, key: str, make: Callable[[], Tree]) -> Tree | None:
-    """Give the tree that was kept under `key`, or None if something of it is not there any more.
+    """Give the tree that was kept under `key`, or None if something of it is not there any more, or not ours.
 
-    `make` makes the same tree again; it is called when the nodes are first looked at.
+    `make` makes the same tree again; it is called when the nodes are first looked at, and raises `ContentError` SM5128
+    then if another one comes out. What is not believed is forgotten, so that `keep` keeps a new one.
     """
     kept = store.open_derived(SUMMARY, key)
     if kept is None:
         return None
     with kept:
         try:
-            tree = _tree(json.loads(kept.pread(kept.size, 0)), key, make)
-        except (ValueError, KeyError, TypeError) as err:
-            raise _foreign(kept.digest, repr(err)) from err
-    return tree if _sound(store, key, tree) else None
+            tree = _tree(json.loads(kept.pread(kept.size, 0)), store, key, make)
+        except (ValueError, KeyError, TypeError):
+            tree = None
+    if tree is not None and _sound(store, key, tree):
+        return tree
+    _forget(store, key)
+    return None
 
 
-def _tree(summary: dict[str, Any], key: str, make: Callable[[], Tree]) -> Tree:
+def _forget(store: Store, key: str) -> None:
+    for kind in (SUMMARY, DUMP):
+        store.forget(kind, key)
+
+
+def _tree(summary: dict[str, Any], store: Store, key: str, make: Callable[[], Tree]) -> Tree:
     if summary["form"] != FORM:
         raise ValueError(summary["form"])
     digest = Digest.parse(summary["digest"])
     names, mtime, layer = summary["root"]
     return Tree(
-        root=Directory(_Nodes(digest, names, make), mtime, layer),
+        root=Directory(_Nodes(digest, names, make, lambda: _forget(store, key)), mtime, layer),
         digest=digest,
         files=summary["files"],
         bytes=summary["bytes"],
@@ -105,15 +114,11 @@ def _sound(store: Store, key: str, tree: Tree) -> bool:
     return True
 
 
-def _foreign(digest: Digest, got: str) -> ContentError:
-    return ContentError("SM5128", subject=str(digest), got=got, want=f"a summary of form {FORM}")
-
-
 class _Nodes(Mapping[str, Node]):
     """The entries of a kept tree's root: their names at hand, the nodes made when first looked at."""
 
-    def __init__(self, digest: Digest, names: list[str], make: Callable[[], Tree]) -> None:
-        self._digest, self._names, self._make = digest, names, make
+    def __init__(self, digest: Digest, names: list[str], make: Callable[[], Tree], forget: Callable[[], None]) -> None:
+        self._digest, self._names, self._make, self._forget = digest, names, make, forget
         self._made: Mapping[str, Node] | None = None
 
     def __getitem__(self, name: str) -> Node:
@@ -129,6 +134,7 @@ class _Nodes(Mapping[str, Node]):
         if self._made is None:
             tree = self._make()
             if tree.digest != self._digest:
-                raise _foreign(self._digest, f"a summary of another tree than {tree.digest}")
+                self._forget()
+                raise ContentError("SM5128", subject="kept tree", got=str(self._digest), want=str(tree.digest))
             self._made = tree.root.entries
         return self._made

@@ -132,7 +132,13 @@ def _indexed(request: Request, store: Store, key: str) -> _Walked | None:
     if known is None:
         return None
     with known:
-        return index.read(known, subject=request.subject)
+        try:
+            return index.read(known, subject=request.subject)
+        except ContentError as err:
+            if err.code != "SM5128":
+                raise
+    store.forget(INDEX, key)  # somebody else's, or damaged; the archive is walked again
+    return None
 
 
 def _derive(

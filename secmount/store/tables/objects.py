@@ -59,3 +59,7 @@ class Derived:
         """Say that `digest` was made for (kind, key)."""
         sql = "INSERT OR REPLACE INTO derived (kind, key, digest) VALUES (?, ?, ?)"
         self._connection.run(sql, (kind, key, str(digest)))
+
+    def forget(self, kind: str, key: str) -> None:
+        """Take the row away; the object stays until it is pruned."""
+        self._connection.run("DELETE FROM derived WHERE kind = ? AND key = ?", (kind, key))

@@ -16,7 +16,8 @@ from secmount.errors import ContentError
 from secmount.oci.layer import Compression
 from secmount.tree.limits import MEMBERS_LIMIT, RATIO_FREE
 
-CHUNK = 1 << 20  # bytes of a piece that comes out
+CHUNK = 1 << 20  # bytes of a piece that comes out, at most
+_GATHERED = 1 << 18  # bytes to which smaller pieces are put together
 WINDOW_LOG = 27  # 128 MiB of memory for a zstd window; the zstd command's own limit without --long
 _LEAST_STEP, _MOST_STEP = 1 << 10, 1 << 18  # bytes fed at once; what a member leaves over is copied
 _GZIP = b"\x1f\x8b"
@@ -34,7 +35,7 @@ def compression(head: bytes) -> Compression:
 
 
 def decompress(packed: Iterable[bytes], method: Compression, *, subject: str, ratio: int) -> Iterator[bytes]:
-    """Yield what `packed` unpacks to, in pieces of CHUNK to twice CHUNK bytes, the last one shorter.
+    """Yield what `packed` unpacks to, in pieces of at most CHUNK and a quarter.
 
     Raise `ContentError` SM5106 (damaged, cut short, something behind it) or SM5107 (more than `ratio` times as large as
     what was read for it, beyond RATIO_FREE).
@@ -49,7 +50,7 @@ def decompress(packed: Iterable[bytes], method: Compression, *, subject: str, ra
                 raise ContentError("SM5107", subject=subject, got=f"{given} bytes out of {taken}", want=want)
             pieces.append(piece)
             held += len(piece)
-            if held >= CHUNK:
+            if held >= _GATHERED:
                 yield b"".join(pieces)
                 pieces, held = [], 0
     except failure as err:

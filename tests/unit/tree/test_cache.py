@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -18,11 +20,13 @@ from secmount.tree import cache, index
 from secmount.tree.archive.entry import Entry, Note
 from secmount.tree.dump import write
 from secmount.tree.node import Dropped, Tree
+from tests.support.archives import Artifact, archive, entry
 from tests.support.stores import describing
 from tests.support.trees import folder, tree, whole
 
 KEY = "sha256:key"
 CONTENT = b"content"
+TAR = "application/vnd.acme.content.v1.tar"
 
 
 @pytest.fixture
@@ -91,6 +95,7 @@ def test_nodes_of_another_tree_are_not_believed(store: Store) -> None:
     with pytest.raises(ContentError) as caught:
         kept.root.entries["d"]
     assert caught.value.code == "SM5128"
+    assert cache.load(store, KEY, never) is None
 
 
 def test_nothing_kept_is_nothing_found(store: Store) -> None:
@@ -105,6 +110,18 @@ def test_without_its_dump_nothing_is_found(store: Store) -> None:
 def test_with_another_dump_nothing_is_found(store: Store) -> None:
     cache.keep(store, KEY, replace(sample(store), digest=Digest.of(b"other")))
     assert cache.load(store, KEY, never) is None
+    cache.keep(store, KEY, sample(store))
+    assert cache.load(store, KEY, never) is not None
+
+
+def test_a_dump_of_something_else_gives_way_to_ours(store: Store) -> None:
+    forge(store, cache.DUMP, KEY, b"another")
+    foreign = store.open_derived(cache.DUMP, KEY)
+    assert foreign is not None
+    with foreign:
+        cache.keep(store, KEY, replace(sample(store), digest=Digest.of(b"ours")))
+    assert cache.load(store, KEY, never) is None
+    assert sample(store).digest != foreign.digest
 
 
 @pytest.mark.parametrize("damage", ["gone", "changed", "a folder"])
@@ -138,11 +155,11 @@ GOOD |= {"blobs": [], "collisions": [], "sample": [], "root": [[], 0, 0]}
         json.dumps(GOOD | {"root": 5}).encode(),
     ],
 )
-def test_a_summary_of_another_form_is_refused(store: Store, data: bytes) -> None:
+def test_a_summary_of_another_form_is_not_found_and_gives_way_to_ours(store: Store, data: bytes) -> None:
     forge(store, cache.SUMMARY, KEY, data)
-    with pytest.raises(ContentError) as caught:
-        cache.load(store, KEY, never)
-    assert caught.value.code == "SM5128"
+    assert cache.load(store, KEY, never) is None
+    cache.keep(store, KEY, sample(store))
+    assert cache.load(store, KEY, never) is not None
 
 
 ENTRIES = [
@@ -190,3 +207,22 @@ def test_an_index_of_another_form_is_refused(store: Store, data: bytes) -> None:
     with kept, pytest.raises(ContentError) as caught:
         index.read(kept, subject="layer 0")
     assert caught.value.code == "SM5128"
+
+
+def test_an_index_of_somebody_else_gives_way_to_ours(tmp_path: Path) -> None:
+    artifact = Artifact(tmp_path / "a").put(archive(entry("big", bytes(17 << 20))), TAR)
+    first = artifact.tree()
+
+    def found() -> Digest:
+        with artifact.held() as (_, store), closing(sqlite3.connect(f"{store.root}/state.db")) as database:
+            return Digest.parse(database.execute("SELECT digest FROM derived WHERE kind = 'index'").fetchone()[0])
+
+    ours = found()
+    with artifact.held() as (_, store), closing(sqlite3.connect(f"{store.root}/state.db")) as database, database:
+        forge(store, "x", "x", b"no index\n")
+        database.execute(
+            "UPDATE derived SET digest = (SELECT digest FROM derived WHERE kind = 'x') WHERE kind = 'index'"
+        )
+    assert found() != ours
+    assert artifact.tree(portable=True).digest == first.digest
+    assert found() == ours
