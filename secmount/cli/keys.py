@@ -7,7 +7,7 @@ import getpass
 import os
 import shlex
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,8 +20,18 @@ from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
 from secmount.errors import InputError
 from secmount.oci import reference
-from secmount.oci.reference import LayoutReference
+from secmount.oci.reference import LayoutReference, Reference
 
+if TYPE_CHECKING:
+    from secmount.publish.attach import Subject
+
+AsName = Annotated[str | None, typer.Option("--as", metavar="NAME", help="The repository that the signature is for.")]
+Annotation = Annotated[
+    list[str] | None, typer.Option("--annotation", "-a", metavar="K=V", help="Goes into the signed bytes.")
+]
+Form = Annotated[
+    str, typer.Option("--format", metavar="bundle|legacy", help="legacy: at the tag sha256-….sig, as cosign 2.")
+]
 PASSWORD_VARIABLE = "COSIGN_PASSWORD"  # noqa: S105  # the variable of cosign, whose key format it is
 
 
@@ -64,15 +74,9 @@ def sign(
     settings: Settings,
     ref: Annotated[str, typer.Argument(metavar="REF", help="HOST/NAME@DIGEST, a tag pushed from here, or oci:PATH.")],
     key: Annotated[str, typer.Option("--key", metavar="FILE", help="The private key.")],
-    as_name: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="The repository that the signature is for.")
-    ] = None,
-    annotation: Annotated[
-        list[str] | None, typer.Option("--annotation", "-a", metavar="K=V", help="Goes into the signed bytes.")
-    ] = None,
-    format: Annotated[
-        str, typer.Option("--format", metavar="bundle|legacy", help="legacy: at the tag sha256-….sig, as cosign 2.")
-    ] = "bundle",
+    as_name: AsName = None,
+    annotation: Annotation = None,
+    format: Form = "bundle",
 ) -> Outcome:
     """Sign an artifact where it is: a cosign v3 bundle is attached to it as a referrer.
 
@@ -87,13 +91,7 @@ def sign(
     parsed, config, ways = context.named(settings, ref), configured(settings), context.ways(settings)
     name, said = parsed.name if as_name is None else reference.registry_name(as_name), pairs(annotation or [])
     attach.check(said)
-    with publishing.source(parsed, config, ways) as source:
-        if isinstance(parsed, LayoutReference):
-            subject = attach.look(source, parsed.tag, parsed.digest, shown=parsed.text)
-        else:
-            known = functools.partial(publishing.known, config)
-            again = f"secmount sign {{}} --key {shlex.quote(key)}"
-            subject = attach.choose(parsed, source, known, command=again)
+    subject = _subject(settings, parsed, again=f"secmount sign {{}} --key {shlex.quote(key)}")
     if not settings.quiet:
         sys.stderr.write("\n".join(signing.about_to_be_signed(subject, parsed, name)) + "\n")
         sys.stderr.flush()
@@ -119,6 +117,17 @@ def sign(
         )
     lines, shown = signing.signed(done, parsed, name, format)
     return Outcome("sign", (str(done.referrer),) if settings.quiet else lines, {"signature": shown})
+
+
+def _subject(settings: Settings, place: Reference, *, again: str) -> Subject:
+    from secmount.app import publishing
+    from secmount.publish import attach
+
+    config = configured(settings)
+    with publishing.source(place, config, context.ways(settings)) as source:
+        if isinstance(place, LayoutReference):
+            return attach.look(source, place.tag, place.digest, shown=place.text)
+        return attach.choose(place, source, functools.partial(publishing.known, config), command=again)
 
 
 def _password() -> bytes:

@@ -77,16 +77,26 @@ class Cosign:
     def public(self) -> Path:
         return self.folder / "release.pub"
 
-    def sign(self, name: str, *, key: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
-        """Sign `host/path@digest` in a registry."""
+    def sign(
+        self,
+        name: str,
+        *,
+        key: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        bundle: bool = True,
+    ) -> None:
+        """Sign `host/path@digest` in a registry; without `bundle` as cosign 2 did."""
         configuration = ["--trusted-root", "root.json", "--signing-config", "services.json"]
         places = ["--allow-http-registry", "--allow-insecure-registry"]
+        if not bundle:
+            configuration = ["--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false"]
         words = ["sign", "--key", str(key or self.key), *configuration, *places, "-y", name]
         run("cosign", *words, cwd=self.folder, environment=environment)
 
-    def verify(self, name: str, public: Path) -> list[dict[str, object]]:
+    def verify(self, name: str, public: Path, *, bundle: bool = True) -> list[dict[str, object]]:
         """Let cosign judge the signatures of `host/path…` in a registry; fails unless one holds."""
         where = ["--trusted-root", "root.json", "--insecure-ignore-tlog", "--allow-http-registry"]
+        where += [] if bundle else ["--new-bundle-format=false"]
         found: list[dict[str, object]] = json.loads(
             run("cosign", "verify", "--key", str(public), *where, "-o", "json", name, cwd=self.folder)
         )
