@@ -271,12 +271,13 @@ class MiniSigstore:
         key: ec.EllipticCurvePrivateKey | None = None,
         edit_body: Edit | None = None,
         note: Callable[[str], str] | None = None,
+        grow: int = 3,
     ) -> Json:
         """Log `body`; version 0.0.1 gets Rekor v1's time and promise."""
         if edit_body:
             edit_body(body)
         raw = canon(body)
-        found = self.proof(raw, note=note)
+        found = self.proof(raw, note=note, grow=grow)
         entry: Json = {
             "logIndex": found["logIndex"],
             "logId": {"keyId": b64(self.log_id)},

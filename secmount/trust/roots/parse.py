@@ -80,8 +80,9 @@ def _logs(whole: Fields, name: str, unusable: list[str]) -> tuple[Log, ...]:
             raise row.refuse("logId", f"{len(log_id)} bytes", "the hash of a key")
         if log_id in found:
             raise row.refuse("logId", "an identifier that stands twice", "each log once")
+        octets = key.octets("rawBytes")
         try:
-            public = spki.parse(key.octets("rawBytes"), subject=url)
+            public = spki.parse(octets, subject=url)
         except TrustError as err:
             unusable.append(f"{name} {url}: {err.got}")
             continue
