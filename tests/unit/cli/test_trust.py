@@ -1,0 +1,88 @@
+"""`trust show` and `trust update`, from the command line to the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from secmount.trust.roots import kept, public
+from tests.support.command import Desk
+from tests.support.minisig import MiniSigstore
+from tests.support.tufrepo import Repository
+
+ROOT = MiniSigstore().trusted_root()
+
+
+@pytest.fixture
+def repository(secmount: Desk) -> Iterator[tuple[Repository, str]]:
+    made = Repository(ROOT)
+    (secmount.folder / "root.json").write_bytes(made.first)
+    with made.serving() as url:
+        yield made, url
+
+
+def test_the_root_that_ships_is_shown(secmount: Desk) -> None:
+    (root,) = secmount.json("trust", "show").document["roots"]
+    assert (root["role"], root["digest"]) == ("default", public.public_good().digest)
+    assert {part["kind"] for part in root["parts"]} == {
+        "certificate authority",
+        "timestamp authority",
+        "log",
+        "certificate log",
+    }
+    assert "https://rekor.sigstore.dev" in secmount("trust", "show").out
+
+
+def test_an_update_is_kept_shown_and_recorded(secmount: Desk, repository: tuple[Repository, str]) -> None:
+    made, url = repository
+    words = ("trust", "update", "--url", url)
+    done = secmount.json(*words, "--bootstrap", "root.json").document["root"]
+    assert (done["before"], done["after"], done["url"]) == (None, kept.digest_of(ROOT), url)
+    shown = secmount.json("trust", "show").document["roots"]
+    assert [root["role"] for root in shown] == ["default", f"kept from {url}"]
+    later = MiniSigstore().trusted_root()
+    made.publish(later)
+    assert secmount(*words).out.startswith(f"updated  {kept.digest_of(later)}")
+    assert secmount(*words).out.startswith(f"unchanged  {kept.digest_of(later)}")
+    records = [row for row in secmount.log() if row["kind"] == "trust.updated"]
+    assert [row["details"]["root"]["after"] for row in records] == [
+        kept.digest_of(ROOT),
+        kept.digest_of(later),
+        kept.digest_of(later),
+    ]
+    assert records[0]["parts"]["root"] == kept.digest_of(ROOT)
+    assert records[0]["request"]["verb"] == "trust update"
+
+
+def test_offline_nothing_is_asked(secmount: Desk, repository: tuple[Repository, str]) -> None:
+    made, url = repository
+    found = secmount.json("trust", "update", "--offline", "--url", url, "--bootstrap", "root.json")
+    assert (found.exit, found.code) == (2, "SM2205")
+    assert made.asked == []
+
+
+@pytest.mark.parametrize("flag", [("--plain-http",), ("--ca-file", "x.pem"), ("--authfile", "x.json")])
+def test_options_of_registries_are_not_taken_in_silence(secmount: Desk, flag: tuple[str, ...]) -> None:
+    assert secmount.json("trust", "update", *flag).code == "SM1010"
+
+
+def test_a_refused_update_has_its_code_and_changes_nothing(secmount: Desk, repository: tuple[Repository, str]) -> None:
+    made, url = repository
+    made.publish(ROOT, days=-1)
+    found = secmount.json("trust", "update", "--url", url, "--bootstrap", "root.json")
+    assert (found.exit, found.code) == (13, "SM2204")
+    assert [root["role"] for root in secmount.json("trust", "show").document["roots"]] == ["default"]
+    assert all(row["kind"] != "trust.updated" for row in secmount.log())
+
+
+def test_what_ends_soon_is_said(secmount: Desk, repository: tuple[Repository, str]) -> None:
+    made, url = repository
+    made.publish(MiniSigstore().trusted_root(lambda root: root["tlogs"][0]["publicKey"].update(validFor=_ended())))
+    secmount("trust", "update", "--url", url, "--bootstrap", "root.json")
+    shown = secmount.json("trust", "show").document["roots"][1]
+    assert shown["warnings"] == ["the last log ended at 2026-10-01T00:00:00.000Z"]
+
+
+def _ended() -> dict[str, str]:
+    return {"start": "2026-01-01T00:00:00Z", "end": "2026-10-01T00:00:00Z"}
