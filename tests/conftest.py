@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-_EXAMPLES = os.environ.get("SECMOUNT_TEST_EXAMPLES")
+_WANTED = "SECMOUNT_TEST_EXAMPLES"
+_EXAMPLES = os.environ.get(_WANTED)
 _INHERITED = ("SECMOUNT_", "XDG_", "DOCKER_", "REGISTRY_", "COSIGN_", "SIGSTORE_", "TUF_")
 
 settings.register_profile(
@@ -30,8 +31,11 @@ settings.load_profile("secmount")
 
 
 def pytest_configure() -> None:
-    """Give the whole run, subprocesses included, an empty home and none of the caller's settings."""
-    for name in [name for name in os.environ if name.startswith(_INHERITED)]:
+    """Give the whole run, subprocesses included, an empty home and none of the caller's settings.
+
+    How many examples are wanted is left there: xdist's workers are started after this and read it, too.
+    """
+    for name in [name for name in os.environ if name.startswith(_INHERITED) and name != _WANTED]:
         del os.environ[name]
     os.environ["HOME"] = tempfile.mkdtemp(prefix="secmount-home-")
     os.environ["NO_COLOR"] = "1"

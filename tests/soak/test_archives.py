@@ -20,7 +20,7 @@ from tests.support.mutation import SEEDS, STREAMS, judge, mutants, rehead
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = min(20_000, 10 * WANTED or 20_000)
-RUNS = 100 * EXAMPLES  # of the fuzzer: a few minutes
+RUNS = 20 * EXAMPLES  # of the fuzzer
 MEMORY = 16 << 10  # KiB that the process may grow by
 
 
@@ -51,7 +51,7 @@ def test_changed_archives_leave_memory_as_it_was() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MEMORY
 
 
-@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed: pip install atheris")
+@pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this Python")
 def test_a_fuzzer_finds_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.soak.fuzz_archives", f"-runs={RUNS}", "-seed=1"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-# The profile that tests/conftest.py made: it saw SECMOUNT_TEST_EXAMPLES before it took the caller's settings away.
+# of the profile that tests/conftest.py made
 _PROFILE = settings.get_profile("secmount")
 WANTED = 0 if _PROFILE.derandomize else _PROFILE.max_examples
 
