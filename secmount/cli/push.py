@@ -88,10 +88,12 @@ def push(
     if not isinstance(parsed, LayoutReference):
         publishing.check_online(parsed, ways)
     with (
+        Progress.on(settings, sys.stderr, stage="packing", moving="sending") as progress,
         pack(paths, options) as package,
         publishing.writer(parsed, config, ways, chunk_size=chunk_size and chunk_size << 20) as writer,
-        Progress.on(settings, sys.stderr) as progress,
     ):
+        if progress:
+            progress.expect([blob.descriptor for blob in package.blobs])
         done = upload(package, writer, tag=parsed.tag, progress=progress.show if progress else None)
         if not isinstance(parsed, LayoutReference):
             publishing.remember(config, parsed, done.manifest.digest)

@@ -32,6 +32,8 @@ def upload(package: Package, writer: Writer, *, tag: str | None, progress: Progr
         done.add(same)
         if writer.has(blob.descriptor):
             present += blob.descriptor.size
+            if progress is not None:
+                progress(blob.descriptor, blob.descriptor.size)
         else:
             data = blob.data if progress is None else _Counted(blob.data, blob.descriptor, progress)
             writer.put(blob.descriptor, data)

@@ -21,7 +21,9 @@ from secmount.oci.digest import Digest
 
 QUIET_S = 1.0  # what takes less is not worth a word
 REFRESH_S = 0.1  # between two looks at one bar
-Stage = Literal["resolving", "verifying", "pulling", "unpacking", "mounting", "discovering"]
+Stage = Literal["resolving", "verifying", "pulling", "unpacking", "mounting", "discovering", "packing", "sending"]
+Moving = Literal["pulling", "sending"]
+_DONE = {"pulling": "pulled", "sending": "sent"}
 
 T = TypeVar("T")
 
@@ -56,8 +58,8 @@ class _Layer:
 class Progress:
     """What one command does, from stage to stage."""
 
-    def __init__(self, display: Display) -> None:
-        self._display, self._began = display, time.monotonic()
+    def __init__(self, display: Display, *, moving: Moving = "pulling") -> None:
+        self._display, self._began, self._moving = display, time.monotonic(), moving
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._stage: Stage | None = None
@@ -67,14 +69,16 @@ class Progress:
 
     @classmethod
     @contextmanager
-    def on(cls, settings: Settings, stream: TextIO, *, stage: Stage = "resolving") -> Iterator[Progress | None]:
-        """Give a progress that begins with `stage`, or None where nobody wants one."""
+    def on(
+        cls, settings: Settings, stream: TextIO, *, stage: Stage = "resolving", moving: Moving = "pulling"
+    ) -> Iterator[Progress | None]:
+        """Give a progress that begins with `stage`, None where nobody wants one; `moving`: what happens to layers."""
         terminal = stream.isatty()
         dumb = render.is_dumb(os.environ) if terminal else _is_silenced()
         if settings.quiet or settings.output == "json" or dumb:
             yield None
             return
-        progress = cls(_bars(stream) if terminal else Lines(stream))
+        progress = cls(_bars(stream) if terminal else Lines(stream, moving=moving), moving=moving)
         progress.enter(stage)
         try:
             yield progress
@@ -92,11 +96,11 @@ class Progress:
             self._timer.start()
 
     def expect(self, layers: Sequence[Descriptor]) -> None:
-        """Say what will be pulled, and begin to."""
+        """Say what will be pulled or sent, and begin to."""
         with self._lock:
             self._expected = list({layer.digest: layer for layer in layers}.values())
             self._display.expect(self._expected)
-        self.enter("pulling")
+        self.enter(self._moving)
 
     def show(self, layer: Descriptor, done: int) -> None:
         """Show that `done` bytes of `layer` are there."""
@@ -133,7 +137,7 @@ class Progress:
         with self._lock:
             if self._stage != stage:
                 return
-            if stage == "pulling":
+            if stage == self._moving:
                 self._draw(None, time.monotonic())
                 return
             with suppress(OSError):  # nobody reads it any more; what is done goes on
@@ -153,8 +157,8 @@ class Progress:
 class Lines:
     """One plain line for each layer that is there, and for each stage that takes long."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, *, moving: Moving = "pulling") -> None:
+        self._stream, self._moving = stream, moving
         self._said: set[Digest] = set()
         self._announced = False
 
@@ -170,15 +174,14 @@ class Lines:
         if done == layer.size and layer.digest not in self._said:
             self._said.add(layer.digest)
             speed = layer.size / max(time.monotonic() - began, 0.001)
-            self._write(
-                f"pulled  {layer.digest}  {render.size(layer.size)}  {render.layer(layer)}  {render.rate(speed)}"
-            )
+            facts = (str(layer.digest), render.size(layer.size), render.layer(layer), render.rate(speed))
+            self._write("  ".join((_DONE[self._moving], *facts)))
 
     def total(self, done: int, size: int) -> None:
         """Write once how much there is to fetch."""
         if not self._announced and done < size:
             self._announced = True
-            self._write(f"pulling {render.size(size)} …")
+            self._write(f"{self._moving} {render.size(size)} …")
 
     def close(self) -> None:
         """Write nothing."""
