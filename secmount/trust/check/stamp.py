@@ -1,6 +1,7 @@
 """Whether a timestamp authority saw a signature, and when. RFC 3161.
 
-Two readers must agree: ours, and rfc3161-client, which has OpenSSL check the CMS signature.
+Two readers must agree: ours, and rfc3161-client, which has OpenSSL check the CMS signature; sigstore-python brings the
+latter along, and where it will be asked it is not asked twice.
 The signer's certificate is the one in the trust root, or one that chains to an anchor there, never merely one that the
 token brings. A stamp can be renewed by anyone at any time: it is an upper bound and nothing else.
 """
@@ -28,12 +29,12 @@ def whole(token: bytes) -> bytes:
     return der.wrap(der.SEQUENCE, der.wrap(der.SEQUENCE, der.wrap(der.INTEGER, b"\x00")), token)
 
 
-def verify(stamp: bytes, signature: bytes, authorities: tuple[Authority, ...]) -> int:
+def verify(stamp: bytes, signature: bytes, authorities: tuple[Authority, ...], *, second: bool = True) -> int:
     """Give the time, milliseconds, at which an authority of `authorities` says that `signature` existed.
 
     An authority of one certificate is an anchor, and the token brings the rest; one of several names the certificate
-    that signs, first. Raise `TrustError` SM2029 (it does not hold, or is about something else), SM2030 (an authority
-    that is not known, or not at that time).
+    that signs, first. `second`: have rfc3161-client agree, too. Raise `TrustError` SM2029 (it does not hold, or is
+    about something else), SM2030 (an authority that is not known, or not at that time).
     """
     want = "a time stamp of this signature, RFC 3161"
     try:
@@ -45,7 +46,8 @@ def verify(stamp: bytes, signature: bytes, authorities: tuple[Authority, ...]) -
         found = _authority(token, authorities)
         if not cms.holds(token, found.leaf):
             raise ValueError(f"a stamp that {found.leaf.subject} did not sign")  # noqa: TRY301
-        _second(stamp, signature, found)
+        if second:
+            _second(stamp, signature, found)
     except ValueError as err:
         raise TrustError("SM2029", got=str(err) or type(err).__name__, want=want) from err
     return token.at_ms

@@ -20,6 +20,7 @@ from secmount.trust.judge.verdict import Holder, Judged, found, refused
 from secmount.trust.meaning import Meaning
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import KeylessSigner, Signer, X509Signer
+from secmount.trust.sigstore import opinion
 
 _STEPS = (  # how far a claim came, by what stopped it
     ("SM2020", "SM2021"),
@@ -94,7 +95,8 @@ def _fits(
 def _keyless(
     claim: Claim, by: CertificateChain, about: Manifest | Index, group: tuple[KeylessSigner, ...], root: TrustRoot
 ) -> _Fit:
-    proven = keyless.prove(claim, by.certificates[0], about, root)
+    alone = not opinion.representable(claim)
+    proven = keyless.prove(claim, by.certificates[0], about, root, alone=alone)
     identity = proven.identity
     fitting = keyless.fitting(identity, group)
     holder = Holder(
@@ -148,11 +150,6 @@ def _unexpired(said: Meaning, now_ms: int | None) -> None:
 
 def _agreed(claim: Claim, about: Manifest | Index, fits: list[_Fit]) -> None:
     """Ask sigstore-python, whose import costs a third of a second, only about what counts otherwise."""
-    asked = [(fit.proven, fit.root) for fit in fits if fit.proven is not None and fit.root is not None]
-    if not asked:
-        return
-    from secmount.trust.sigstore import opinion
-
-    for proven, root in asked:
-        if opinion.representable(claim):
-            opinion.agree(claim, about.raw, proven.identity, root)
+    for fit in fits:
+        if fit.proven is not None and fit.root is not None and opinion.representable(claim):
+            opinion.agree(claim, about.raw, fit.proven.identity, fit.root)

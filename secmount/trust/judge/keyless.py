@@ -34,10 +34,11 @@ class Proven:
     time: SignatureTime
 
 
-def prove(claim: Claim, leaf: bytes, about: Manifest | Index, root: TrustRoot) -> Proven:
+def prove(claim: Claim, leaf: bytes, about: Manifest | Index, root: TrustRoot, *, alone: bool) -> Proven:
     """Check the whole of `claim`, made with the key in the certificate `leaf`, under `root`.
 
-    Raise `TrustError` SM2005, SM2020 to SM2031 or SM2201.
+    `alone`: sigstore-python has no form for the claim and will not be asked. Raise `TrustError` SM2005, SM2020 to
+    SM2031 or SM2201.
     """
     roots, holder = parse(root), certificate.read(leaf)
     candidates = _authorities(holder, roots)
@@ -45,7 +46,7 @@ def prove(claim: Claim, leaf: bytes, about: Manifest | Index, root: TrustRoot) -
     if claim.algorithm is not None or not key.holds(holder.key, claim.signature, signed):
         raise TrustError("SM2005", got="a signature that does not hold under its certificate", want="one that does")
     payload = claim.content.payload if isinstance(claim.content, Envelope) else None
-    attested = times.every(claim, Made(signed, claim.signature, payload, leaf, certified=True), roots)
+    attested = times.every(claim, Made(signed, claim.signature, payload, leaf, certified=True), roots, second=alone)
     if not attested:
         got = "neither a log's promise nor a time stamp"
         raise TrustError("SM2031", got=got, want="a third party's time, for a certificate that lives minutes")

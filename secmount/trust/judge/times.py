@@ -25,12 +25,13 @@ class Attested:
     source: str
 
 
-def every(claim: Claim, made: Made, roots: Roots) -> tuple[Attested, ...]:
+def every(claim: Claim, made: Made, roots: Roots, *, second: bool) -> tuple[Attested, ...]:
     """Check every stamp and every log entry of `claim`: all must hold. Give the times; there may be none.
 
+    `second`: stamps are checked by rfc3161-client here; without it, the caller has sigstore-python do that.
     Raise `TrustError` SM2026 to SM2030.
     """
-    stamped = tuple(stamp.verify(one, claim.signature, roots.stampers) for one in claim.stamps)
+    stamped = tuple(stamp.verify(one, claim.signature, roots.stampers, second=second) for one in claim.stamps)
     logged = [log.verify(entry, made, roots.logs, stamped_ms=stamped) for entry in claim.entries]
     return (*(Attested(ms, STAMP) for ms in stamped), *(Attested(ms, LOG) for ms in logged if ms is not None))
 

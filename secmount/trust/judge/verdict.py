@@ -15,6 +15,7 @@ from secmount.trust.meaning import COSIGN_SIGN, Meaning
 _UNACCEPTABLE = frozenset(
     {"SM2004", "SM2006", "SM2007", "SM2008", "SM2009", "SM2012", "SM2014", "SM2015", "SM2016", "SM2021", "SM2022"}
     | {"SM2028", "SM2030", "SM2031", "SM2032", "SM2033", "SM2034", "SM2035", "SM2037", "SM2039"}
+    | {"SM2062", "SM2063", "SM2072", "SM2073"}
 )
 
 
