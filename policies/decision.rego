@@ -168,11 +168,6 @@ by(signer, fact) if {
 
 # Whom a signer means, under whatever root an identity may be certified.
 meant(signer, fact) if {
-	signer.kind == "key"
-	signer.principal == fact.principal
-}
-
-meant(signer, fact) if {
 	signer.kind == "keyless"
 	signer.issuer == fact.issuer
 	is_identity(signer.identity, fact.identity)
@@ -289,19 +284,18 @@ unlike(pattern, identity) if {
 # A model signature counts only with what it says of all files, so not where some are left out.
 whole(signature) if signature.files == null
 
-whole(signature) if {
-	is_string(signature.files.digest)
-	rule.exclude == []
-}
+whole(_) if rule.exclude == []
 
-whole(signature) if {
-	is_string(signature.files.digest)
-	rule.model_signing_partial == true
-}
+whole(_) if rule.model_signing_partial == true
 
 says(signature) := null if signature.files == null
 
 says(signature) := signature.files.digest if is_string(signature.files.digest)
+
+# One subject under two roots counts once: one certificate may stand under both.
+counted_as(signer, fact) := fact.principal if signer.kind in {"key", "keyless"}
+
+counted_as(signer, fact) := concat(" ", ["x509", fact.identity]) if signer.kind == "x509"
 
 # A signature as one of the rule's signers: by whom that signer means, about this artifact.
 counted := [pair |
@@ -313,7 +307,7 @@ counted := [pair |
 	whole(signature)
 	pair := {
 		"signer": signer,
-		"principal": signature.principal,
+		"principal": counted_as(policy.signers[signer], signature),
 		"bound_to": signature.bound_to,
 		"time": signature.time,
 		"root": signature.root,

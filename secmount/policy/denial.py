@@ -16,7 +16,7 @@ from secmount.errors import Place, PolicyError
 from secmount.oci import instant
 from secmount.policy.credit import attested
 from secmount.policy.credit.count import Credit, credit, enough
-from secmount.policy.credit.fits import Fact, fits
+from secmount.policy.credit.fits import Fact, counted_as, fits
 from secmount.policy.credit.force import unacceptable
 from secmount.policy.credit.question import Question
 from secmount.policy.engine import Answer, Judged
@@ -111,7 +111,7 @@ class Missed:
             return f"signed by {_by(signature)}, whom the rule does not name"
         why = unacceptable(signature, policy.signers[names[0]], self.asked)
         if why is None:
-            same = any(row.principal == signature.principal for row in self.given.signatures)
+            same = any(counted_as(row) == counted_as(signature) for row in self.given.signatures)
             why = "that key is counted already" if signature.identity is None else "that identity is counted already"
             why = why if same else "it says something else of the files"
         return f"signed by {names[0] if signature.identity is None else _by(signature)}, but {why}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from secmount.oci.digest import Digest
 from secmount.oci.layer import shape
-from secmount.policy.credit.fits import fits
+from secmount.policy.credit.fits import counted_as, fits
 from secmount.policy.credit.force import unacceptable
 from secmount.policy.credit.question import Question
 from secmount.policy.rules import Rule
@@ -73,7 +73,7 @@ def _case(asked: Question, pairs: Sequence[Pair], files: Files | None) -> Credit
     rule, mark = asked.rule, asked.newest_ms
     owners: dict[str, str] = {}  # principal: the first signer in the rule's order that it signed as
     for name, signature in pairs:
-        owners.setdefault(signature.principal, name)
+        owners.setdefault(counted_as(signature), name)
     signers = tuple(name for name in rule.signers if name in owners.values())
     newest = max((row.time.not_before for _, row in pairs if row.time.not_before is not None), default=None)
     back = rule.no_rollback is not None and (newest is None or (mark is not None and newest < mark))
@@ -81,7 +81,7 @@ def _case(asked: Question, pairs: Sequence[Pair], files: Files | None) -> Credit
     return Credit(
         met=suffices and not back,
         signers=signers,
-        signatures=tuple(dict.fromkeys(row for name, row in pairs if owners[row.principal] == name)),
+        signatures=tuple(dict.fromkeys(row for name, row in pairs if owners[counted_as(row)] == name)),
         files=files,
         newest_ms=newest,
         rolled_back=suffices and back,

@@ -43,5 +43,10 @@ def keyless_principal(fact: Fact) -> str:
     return f"{fact.issuer} {identity}"
 
 
+def counted_as(fact: Fact) -> str:
+    """Name what `fact` is counted as: its principal; of a subject without its root, as it may stand under several."""
+    return f"x509 {fact.identity}" if fact.principal.startswith("x509 ") else fact.principal
+
+
 def _has(fact: Fact, wanted: Iterable[tuple[str, str]]) -> bool:
     return all(fact.claims.get(name) == value for name, value in wanted)

@@ -13,6 +13,9 @@ import pytest
 
 from secmount.authoring.check import check
 from secmount.policy import folder
+from secmount.trust.roots.public import public_good
+from tests.support import facts
+from tests.support.facts import CI, CORP, GITHUB, PERSON
 from tests.support.policies import SIGNERS, write
 
 ROOT = Path(__file__).parents[3]
@@ -22,6 +25,7 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "policies").glob("*/policy.tom
 EVERYTHING = f"""
 version = 1
 [trust]
+max-root-age = "30d"
 [deny]
 digests = ["sha256:{"0" * 64}"]
 media-types = ["application/x-executable"]
@@ -31,6 +35,17 @@ valid = {{ from = 2026-01-01T00:00:00Z, until = 2027-01-01T00:00:00+01:00 }}
 revoked-since = 2026-11-01T00:00:00Z
 revoked = false
 message-signature = true
+{CI}
+valid = {{ from = 2026-01-01T00:00:00Z }}
+{PERSON.replace("trusted-root", "#")}
+revoked = true
+[signers.anyone]
+issuer = "{GITHUB}"
+identity = "https://github.com/acme/**@refs/tags/**"
+any-caller = true
+{CORP}
+revoked-since = 2026-11-01T00:00:00Z
+timestamp-authority = "corp.pem"
 [[rules]]
 name = "all"
 match = "ghcr.io/acme/**"
@@ -47,6 +62,16 @@ bind = "repository"
 namespaces = ["ml-*"]
 symlinks = "inside"
 exec = false
+no-rollback = "tag"
+signatures-from = "ghcr.io/acme/sigs"
+model-signing-partial = true
+[[rules.attestations]]
+type = "https://slsa.dev/provenance/v1"
+signers = ["ci-workflow"]
+where = {{ "/a/b" = ["x", "y"], "/n" = [1, true] }}
+[[rules.attestations]]
+type = "https://t.example"
+signers = ["corp", "ci"]
 [[rules]]
 match = "**"
 require = [{{ signers = ["release"] }}, {{ signers = ["ci", "qa"], threshold = 1 }}]
@@ -65,7 +90,8 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_every_key_together_loads_and_fits(tmp_path: Path) -> None:
-    policy = folder.load(write(tmp_path / "p", EVERYTHING), uid=os.getuid())
+    path = write(tmp_path / "p", EVERYTHING, **facts.FILES)
+    policy = folder.load(path, uid=os.getuid(), default_root=facts.default_root)
     assert [rule.name for rule in policy.rules] == ["all", "**", "oci:/srv/**"]
     assert fits(tomllib.loads(EVERYTHING))
 
@@ -108,6 +134,15 @@ def test_the_schema_knows_the_keys_of_the_loader(
         'version = 1\n[[rules]]\nmatch = "**"\nsigners = ["a"]\nexclude = ["[a]"]\n',
         'version = 1\n[signers."a b"]\nkey = "a"\n',
         "version = 2\n",
+        'version = 1\n[signers.a]\nkey = "keys/ci.pub"\nissuer = "https://x"\nidentity = "x"\n',
+        'version = 1\n[signers.a]\nissuer = "http://x"\nidentity = "x"\n',
+        'version = 1\n[signers.a]\nissuer = "https://x"\n',
+        'version = 1\n[signers.a]\nx509 = "corp.pem"\nsubject = { CN = "x" }\n',
+        'version = 1\n[signers.a]\nissuer = "https://x"\nidentity = "x"\nclaims = { x = "y" }\n',
+        'version = 1\n[[rules]]\nmatch = "**"\nsigners = ["a"]\nno-rollback = true\n',
+        'version = 1\n[[rules]]\nmatch = "**"\nunsigned = true\nattestations = [{ type = "t" }]\n',
+        'version = 1\n[[rules]]\nmatch = "**"\nunsigned = true\n'
+        'attestations = [{ type = "t", signers = ["a"], where = { "a" = ["b"] } }]\n',
     ],
 )
 def test_what_the_schema_can_say_it_says(tmp_path: Path, change: str) -> None:
@@ -116,7 +151,7 @@ def test_what_the_schema_can_say_it_says(tmp_path: Path, change: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert [path.name for path in EXAMPLES] == ["layouts", "registry", "two-teams"]
+    assert [path.name for path in EXAMPLES] == ["github", "layouts", "models", "notary", "registry", "two-teams"]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
@@ -126,7 +161,7 @@ def test_an_example_fits_and_passes_its_own_check(tmp_path: Path, example: Path)
         target = copy / file.relative_to(example)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(file.read_bytes())
-    report = check(str(copy), uid=os.getuid())
+    report = check(str(copy), uid=os.getuid(), default_root=public_good)
     assert report.ok, report.findings
     assert report.findings == ()
     assert fits(tomllib.loads((copy / "policy.toml").read_text("utf-8")))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from secmount.policy import folder
 from tests.support import facts
 from tests.support.facts import (
     CALLER,
@@ -15,7 +17,7 @@ from tests.support.facts import (
     evidence,
     keyless,
 )
-from tests.support.policies import NOW, SIGNERS, signed
+from tests.support.policies import NOW, SIGNERS, signed, write
 from tests.unit.policy.attacks.row import KEYLESS, attack, met, refused, workflow
 
 TWO = 'signers = ["ci-workflow", "ci-other"]\nthreshold = 2'
@@ -137,6 +139,19 @@ def _(root: Path) -> str:
 def _(root: Path) -> str:
     proof = evidence(certified(subject="CN=release,O=Evil,O=Acme", claims={"CN": "release"}))
     return met(facts.load(root, CERTIFIED, signers=CORP), proof)
+
+
+@attack(
+    "certificate-under-two-roots", "one certificate stands under two signers' anchors, and counts for both", "SM3010"
+)
+def _(root: Path) -> str:
+    other = CORP.replace("[signers.corp]", "[signers.other]").replace("corp.pem", "more.pem")
+    toml = (
+        f'version = 1\n{CORP}{other}[[rules]]\nmatch = "ghcr.io/acme/**"\nsigners = ["corp", "other"]\nthreshold = 2\n'
+    )
+    more = facts.ANCHORS + b"and a comment\n"
+    policy = folder.load(write(root, toml, **facts.FILES, **{"more.pem": more}), uid=os.getuid())
+    return met(policy, evidence(certified(), certified("other", root=facts.sha256(more))))
 
 
 @attack("silence-on-revocation", "a policy says nothing of revoked certificates, and none is looked for", "SM1205")
