@@ -99,9 +99,10 @@ def test_an_answer_that_is_none_is_refused_and_not_shown(home: Home, answer: str
     assert refused(home, f"cat >/dev/null\ncat <<'EOF'\n{answer}\nEOF").code == "SM4205"
 
 
-def test_a_failure_is_told_without_what_it_printed(home: Home) -> None:
+def test_a_failure_is_told_without_what_it_printed(home: Home, capfd: pytest.CaptureFixture[str]) -> None:
     error = refused(home, f"echo {SECRET}; echo {SECRET} >&2; exit 3")
     assert error.code == "SM4205" and error.got == "exit status 3"
+    assert capfd.readouterr() == ("", "")
 
 
 def test_one_that_hangs_is_ended_with_all_it_started(home: Home) -> None:
@@ -166,6 +167,8 @@ def test_the_working_directory_is_never_searched(home: Home, path: str, monkeypa
     home.helper("x", f"touch {home.folder}/ran")
     monkeypatch.chdir(home.folder if "bin" in path else home.bin)
     home.environment["PATH"] = path
+    with pytest.raises(RegistryError, match="SM4204"):
+        home.helpers().program("x")
     with pytest.raises(RegistryError, match="SM4204"):
         home.helpers().get("x", "ghcr.io")
     assert not (home.folder / "ran").exists()

@@ -78,6 +78,13 @@ def test_what_others_can_write_is_not_believed(system: System, name: str) -> Non
         access(system)
 
 
+def test_an_empty_folder_that_others_can_write_to_is_not_believed(system: System) -> None:
+    folder = put(system, "README")
+    folder.chmod(0o777)
+    with pytest.raises(StorageError, match="SM7011"):
+        access(system)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to somebody else")
 @pytest.mark.parametrize("uid", [0, USER])
 def test_what_another_user_owns_is_not_believed(system: System, uid: int) -> None:

@@ -89,6 +89,15 @@ def test_what_others_can_write_is_not_believed(system: System, name: str) -> Non
         system.locate("ghcr.io/x")
 
 
+def test_an_empty_folder_that_others_can_write_to_is_not_believed(system: System) -> None:
+    """What is not there may have been taken away."""
+    folder = system.folder / "etc/containers/registries.conf.d"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    with pytest.raises(StorageError, match="SM7011"):
+        system.locate("ghcr.io/x")
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_file_is_refused_at_once(system: System, make: Callable[[Path], None]) -> None:
     path = system.system("")
@@ -191,6 +200,8 @@ ALIASES = {
     "team/gpt": "quay.io/team/gpt",
     "oci": "evil.example/x",
     "localhost": "evil.example/y",
+    "localhost/bert": "evil.example/z",
+    "ghcr.io/bert": "evil.example/z",
 }
 D = "sha256:" + "0" * 64
 
