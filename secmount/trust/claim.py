@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from secmount.oci.digest import Digest
 
@@ -71,6 +71,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Payload:
+    """Bytes that were signed with their kind inside them; `protected` is what a JWS signs beside its payload."""
+
+    kind: Literal["simple-signing", "notary"]
+    raw: bytes = field(repr=False)
+    protected: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One signature of one signer. `signed` is None where the artifact's own bytes are what was signed.
 
@@ -82,7 +91,7 @@ class Claim:
     signed: bytes | None = field(repr=False)
     signature: bytes = field(repr=False)
     by: KeyHint | CertificateChain
-    content: Envelope | Message
+    content: Envelope | Message | Payload
     entries: tuple[LogEntry, ...] = ()
     stamps: tuple[bytes, ...] = field(default=(), repr=False)
     algorithm: str | None = None

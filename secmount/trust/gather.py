@@ -1,30 +1,43 @@
 """Gather the evidence about an artifact: find signature material, parse it, check it, keep what it says.
 
 Evidence is positive. Material that is broken, foreign or over a limit adds nothing and takes nothing away: each piece
-is read by itself, and the worst it can do is to be listed as considered. A source that cannot be asked is another
-matter and raises, for what it holds is not known.
+is read by itself, and the worst it can do is to be listed as considered.
+What was judged before is taken from memory: the same bytes about the same artifact under the same signers and roots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from types import MappingProxyType
 
-from secmount.errors import ContentError, RegistryError, SecmountError, TrustError
-from secmount.oci.descriptor import Descriptor
+from secmount.errors import ContentError, SecmountError, TrustError
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import Index, Manifest
 from secmount.registry.resolution import Resolution
-from secmount.registry.source import ABSENT, Source
-from secmount.trust import referrers
+from secmount.registry.source import Source
+from secmount.trust import discovery, remembered
+from secmount.trust.discovery import Broken, Found, More
 from secmount.trust.evidence import SIGNATURES_LIMIT, Evidence, Kept, Signature
-from secmount.trust.formats import bundle
-from secmount.trust.judge.claims import judge
+from secmount.trust.formats import bundle, modelsigning
 from secmount.trust.judge.verdict import Judged, refused
-from secmount.trust.referrers import Material
+from secmount.trust.material import Material
+from secmount.trust.remembered import Remembered
+from secmount.trust.root import TrustRoot
 from secmount.trust.signer import Signer
 
 KEPT_LIMIT = 8 << 20  # bytes of evidence kept beside an artifact; 32 bundles as producers write them take 0.3 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class _By:
+    """What material is judged by."""
+
+    signers: Mapping[str, Signer]
+    now_ms: int | None
+    root: TrustRoot | None
+    memory: Remembered | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +46,33 @@ class _Result:
     material: Material | None = None  # None where it could not be read
 
 
-def gather(resolution: Resolution, source: Source, signers: Mapping[str, Signer]) -> Evidence:
+def gather(
+    resolution: Resolution,
+    source: Source,
+    signers: Mapping[str, Signer],
+    *,
+    now_ms: int | None = None,
+    root: TrustRoot | None = None,
+    elsewhere: Source | None = None,
+    memory: Remembered | None = None,
+) -> Evidence:
     """Give what is authenticated about the manifest and, if it was reached through one, its index.
 
-    Raise `RegistryError` where `source` cannot be asked. `Evidence.truncated` says that a limit left material unread.
+    `now_ms` and `root` are what `judge` is given. `elsewhere` is a repository in which signatures are looked for first
+    (`signatures-from`); `memory` is asked before anything is checked, and told what was found.
+    Raise `RegistryError` where a source cannot be asked. `Evidence.truncated` says that a limit left material unread.
     """
+    by = _By(signers, now_ms, root, memory)
     results: list[_Result] = []
     truncated = False
     for about in (resolution.manifest, resolution.index):
-        if about is not None:
-            found, cut = _read(source, about, signers, room=SIGNATURES_LIMIT - len(results))
-            results += found
-            truncated |= cut
+        if about is None:
+            continue
+        for found in _find(about, source, elsewhere, lambda: len(results) >= SIGNATURES_LIMIT):
+            if isinstance(found, More):
+                truncated = True
+            else:
+                results.append(_examine(found, about, by))
     return Evidence(
         subject=resolution.digest,
         signatures=_signatures(results),
@@ -55,49 +83,63 @@ def gather(resolution: Resolution, source: Source, signers: Mapping[str, Signer]
     )
 
 
-def _read(
-    source: Source, about: Manifest | Index, signers: Mapping[str, Signer], *, room: int
-) -> tuple[list[_Result], bool]:
-    """Read the referrers of `about`, at most `room` pieces of material; say whether some were left."""
-    try:
-        rows = source.referrers(about.digest)
-    except (ContentError, RegistryError) as err:
-        return [_broken(err, about, None)], False
-    results: list[_Result] = []
-    for row in {(row.media_type, row.digest, row.size): row for row in rows}.values():
-        if len(results) == room:
-            return results, True
-        result = _examine(source, row, about, signers)
-        if result is not None:
-            results.append(result)
-    return results, rows.truncated
+def _find(
+    about: Manifest | Index, source: Source, elsewhere: Source | None, enough: Callable[[], bool]
+) -> Iterator[Found]:
+    parts = [discovery.find(place, about, enough) for place in (elsewhere, source) if place is not None]
+    if isinstance(about, Manifest):
+        parts.append(discovery.find_own(source, about, enough))
+    return chain.from_iterable(parts)
 
 
-def _examine(source: Source, row: Descriptor, about: Manifest | Index, signers: Mapping[str, Signer]) -> _Result | None:
+def _examine(found: Material | Broken, about: Manifest | Index, by: _By) -> _Result:
+    if isinstance(found, Broken):
+        return _Result(_refused(found.err, about, found.material, bundle.FORMAT))
+    if by.memory is None:
+        return _Result(_judge(found, about, by)[0], found)
+    key = remembered.key(found, about.digest, by.signers, by.root)
+    judged = remembered.recall(by.memory, key, about.digest)
+    if judged is None:
+        judged, lasting = _judge(found, about, by)
+        if lasting:
+            remembered.note(by.memory, key, judged)
+    return _Result(judged, found)
+
+
+def _judge(found: Material, about: Manifest | Index, by: _By) -> tuple[Judged, bool]:
+    """Parse and judge; say whether the same will be found at any other time."""
     try:
-        material = referrers.read(source, row, about)
-    except (TrustError, ContentError, RegistryError) as err:
-        return _broken(err, about, row.digest)
-    if material is None:
-        return None
-    try:
-        claim = bundle.parse(material.raw, declared=material.layer.media_type)
+        claim = found.claim()
     except (TrustError, ContentError) as err:
-        return _broken(err, about, material.layer.digest)
-    return _Result(judge(claim, about, signers), material)
+        return _refused(err, about, found.layer.digest, found.format), False
+    from secmount.trust.judge.claims import judge  # cryptography is loaded only where something is new
+
+    judged = judge(claim, about, by.signers, now_ms=by.now_ms, root=by.root)
+    if found.own:
+        judged = replace(judged, signatures=tuple(_with_itself(one, found) for one in judged.signatures))
+    return judged, remembered.lasting(claim, by.signers)
 
 
-def _broken(err: SecmountError, about: Manifest | Index, material: Digest | None) -> _Result:
-    """Record what cannot be read; what is not there is withheld, but a source that cannot be asked stops everything."""
-    if isinstance(err, RegistryError) and err.code not in ABSENT:
-        raise err
-    return _Result(Judged(refused(err, bundle.FORMAT, about.digest, material=material)))
+def _with_itself(signature: Signature, found: Material) -> Signature:
+    """Add a signature that is one of the model's files to what it says of the files: it cannot list itself."""
+    if signature.files is None:
+        return signature
+    files = {**signature.files, modelsigning.NAME: found.layer.digest}
+    return replace(signature, files=MappingProxyType(files))
+
+
+def _refused(err: SecmountError, about: Manifest | Index, material: Digest | None, form: str) -> Judged:
+    return Judged(refused(err, form, about.digest, material=material))
 
 
 def _signatures(results: list[_Result]) -> tuple[Signature, ...]:
     """Give each signature once, however often its material is listed, in an order that no source decides."""
-    found = {(one.subject, one.material, one.root): one for result in results for one in result.judged.signatures}
-    return tuple(sorted(found.values(), key=lambda one: (str(one.subject), str(one.material), str(one.root))))
+    found = {
+        (str(one.subject), str(one.material), one.principal, str(one.root)): one
+        for result in results
+        for one in result.judged.signatures
+    }
+    return tuple(found[key] for key in sorted(found))
 
 
 def _kept(results: list[_Result]) -> Iterator[Kept]:

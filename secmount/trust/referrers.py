@@ -6,69 +6,55 @@ anything. A referrer is about an artifact only if its own `subject` is exactly t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-from secmount.errors import ContentError, TrustError
+from secmount.errors import TrustError
 from secmount.oci import manifest as documents
 from secmount.oci.descriptor import Descriptor
-from secmount.oci.digest import Digest
 from secmount.oci.manifest import Index, Manifest
 from secmount.registry.source import Source
-from secmount.trust.evidence import MATERIAL_LIMIT, Kept
-from secmount.trust.formats import bundle
+from secmount.trust import material
+from secmount.trust.formats import bundle, legacy, notary
 
-_EMPTY = b"{}"  # the config of a referrer that has none; image-spec v1.1, Guidance for an empty descriptor
-_EMPTY_DIGEST = Digest.of(_EMPTY)
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """A signature bundle, and the referrer manifest that carries it."""
-
-    manifest: Manifest
-    layer: Descriptor
-    raw: bytes = field(repr=False)
-
-    def kept(self) -> tuple[Kept, ...]:
-        """Give what an OCI layout must hold for the referrer to be found and read again, in the order of writing."""
-        found = self.manifest
-        own = Descriptor(
-            found.media_type, found.digest, len(found.raw), found.annotations, artifact_type=found.artifact_type
-        )
-        config = (Kept(found.config, _EMPTY),) if found.config.digest == _EMPTY_DIGEST else ()
-        return (*config, Kept(self.layer, self.raw), Kept(own, found.raw))
+_HINTS = ("sigstore", "notary", "cosign", "in-toto", "dsse")
 
 
-def read(source: Source, row: Descriptor, about: Manifest | Index) -> Material | None:
-    """Fetch the referrer that `row` describes, and its bundle; None where it is no signature material.
+def ordered(rows: Iterable[Descriptor]) -> list[Descriptor]:
+    """Give each row once, those first that look like signatures: a limit shall not be used up by other things."""
+    return sorted({(row.media_type, row.digest, row.size): row for row in rows}.values(), key=_unlikely)
+
+
+def _unlikely(row: Descriptor) -> bool:
+    texts = (row.artifact_type or "", *row.annotations, *row.annotations.values())
+    return not any(hint in text for hint in _HINTS for text in texts)
+
+
+def read(source: Source, row: Descriptor, about: Manifest | Index) -> tuple[Manifest, tuple[Descriptor, ...]] | None:
+    """Fetch the referrer that `row` describes; give it with its layers of signature material, None if there are none.
 
     Raise `TrustError` SM2002 or SM2003, `ContentError` SM50xx, or what `source` raises.
     """
-    if row.size > MATERIAL_LIMIT:
-        raise ContentError("SM5011", subject=str(row.digest), got=f"{row.size} bytes", want=f"at most {MATERIAL_LIMIT}")
-    raw = source.manifest(row)
+    raw = material.read_manifest(source, row)
     found = documents.parse(raw, expected=row.media_type, subject=str(row.digest))
-    if isinstance(found, Index) or not _is_material(found):
+    if isinstance(found, Index):
         return None
-    layer = _layer(found)
+    layers = _layers(found)
+    if not layers:
+        return None
     _check_subject(found, about)
-    return Material(found, layer, source.small(layer, limit=MATERIAL_LIMIT))
+    return found, layers
 
 
-def _is_material(found: Manifest) -> bool:
-    kinds = (found.artifact_type, *(layer.media_type for layer in found.layers))
-    return any(kind.startswith(bundle.FAMILY) for kind in kinds)
-
-
-def _layer(found: Manifest) -> Descriptor:
+def _layers(found: Manifest) -> tuple[Descriptor, ...]:
+    """Give the layers that are signatures: one bundle or envelope, or several of cosign's older kind."""
+    if len(found.layers) == 1 and material.format_of(found.layers[0]) is not None:
+        return found.layers
     kinds = [layer.media_type for layer in found.layers]
-    if len(kinds) != 1 or not kinds[0].startswith(bundle.FAMILY):
+    alone = [kind for kind in kinds if kind.startswith(bundle.FAMILY) or kind in (notary.JWS, notary.COSE)]
+    if alone or found.artifact_type.startswith(bundle.FAMILY) or found.artifact_type == notary.ARTIFACT:
         got = f"{len(kinds)} layers: {', '.join(kinds[:4])}"
-        raise TrustError("SM2002", subject=str(found.digest), got=got, want="one layer, a signature bundle")
-    if found.layers[0].size > MATERIAL_LIMIT:
-        got = f"{found.layers[0].size} bytes"
-        raise ContentError("SM5011", subject=str(found.layers[0].digest), got=got, want=f"at most {MATERIAL_LIMIT}")
-    return found.layers[0]
+        raise TrustError("SM2002", subject=str(found.digest), got=got, want="one layer, a signature bundle or envelope")
+    return tuple(layer for layer in found.layers if layer.media_type in (legacy.PAYLOAD, legacy.ENVELOPE))
 
 
 def _check_subject(found: Manifest, about: Manifest | Index) -> None:

@@ -22,11 +22,12 @@ ABSENT = "SM4014"
 
 @dataclass
 class Shelf:
-    """Blobs by digest, referrers by subject; `faults` raises instead of giving the blob of a digest."""
+    """Blobs by digest, referrers by subject; `faults` raises for a digest or a tag."""
 
     blobs: dict[str, bytes] = field(default_factory=dict)
     lists: dict[str, list[Json]] = field(default_factory=dict)
     faults: dict[str, SecmountError] = field(default_factory=dict)
+    tags: dict[str, Json] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def put(self, data: bytes, media_type: str = "application/octet-stream") -> Json:
@@ -43,7 +44,14 @@ class Shelf:
         return signed.row
 
     def head(self, tag: str | None, digest: Digest | None) -> Descriptor:
-        raise AssertionError(f"nothing is resolved here: {tag} {digest}")
+        assert digest is None
+        assert tag is not None
+        assert tag.endswith((".sig", ".att")), f"nothing is resolved here: {tag}"
+        if tag in self.faults:
+            raise self.faults[tag]
+        if tag not in self.tags:
+            raise RegistryError("SM4010", subject=tag)
+        return descriptor.from_json(self.tags[tag], subject=tag)
 
     def manifest(self, wanted: Descriptor) -> bytes:
         return self._read(wanted)

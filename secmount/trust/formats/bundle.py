@@ -32,8 +32,8 @@ _PATH_LIMIT = 64  # hashes of an inclusion proof; a log of 2^64 entries needs no
 _KEY, _CERTIFICATE, _CHAIN = "publicKey", "certificate", "x509CertificateChain"
 
 
-def parse(raw: bytes, *, declared: str) -> Claim:
-    """Read a bundle that its layer declares to be of media type `declared`.
+def parse(raw: bytes, *, declared: str | None) -> Claim:
+    """Read a bundle that its layer declares to be of media type `declared`; None: the layer is known by its name.
 
     Raise `ContentError` SM5010, SM5011 (JSON), `TrustError` SM2001 (shape) or SM2013 (more entries than allowed).
     """
@@ -43,7 +43,7 @@ def parse(raw: bytes, *, declared: str) -> Claim:
         ("mediaType", "verificationMaterial", "messageSignature", "dsseEnvelope"),
     )
     version = _VERSIONS.get(whole.text("mediaType"))
-    if version is None or version != _VERSIONS.get(declared):
+    if version is None or (declared is not None and version != _VERSIONS.get(declared)):
         raise whole.refuse("mediaType", f"{whole.text('mediaType')!r} in a layer of {declared}", f"{V03}, or 0.1, 0.2")
     material = whole.message(
         "verificationMaterial", _KEY, _CERTIFICATE, _CHAIN, "tlogEntries", "timestampVerificationData"
