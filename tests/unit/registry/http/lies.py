@@ -93,19 +93,14 @@ def chain(length: int) -> Callable[[Lying, Model], None]:
 def many_referrers(pages: int, rows: int) -> Callable[[Lying, Model], None]:
     """Give `pages` pages of `rows` rows."""
 
-    def row(number: int) -> dict[str, object]:
-        return {
-            "mediaType": MANIFEST,
-            "digest": f"sha256:{number:064x}",
-            "size": 500,
-            "artifactType": "application/vnd.acme.noise",
-        }
+    row = f'{{"mediaType":"{MANIFEST}","digest":"sha256:%064x","size":500,"artifactType":"application/vnd.acme.noise"}}'
 
     def tell(server: Lying, held: Model) -> None:
         target = f"/v2/{REPOSITORY}/referrers/{held.described.digest}"
+        listed = ",".join(row % number for number in range(rows))
+        body = f'{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{listed}]}}'.encode()
+        reply = Reply(headers=(("Content-Type", INDEX),), body=body)
         for number in range(pages):
-            body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [row(n) for n in range(rows)]})
-            reply = Reply(headers=(("Content-Type", INDEX),), body=body.encode())
             link = ("Link", f'<{target}?last={number + 1}>; rel="next"')
             last = number == pages - 1
             server.serve(target + (f"?last={number}" if number else ""), reply if last else reply.but(link))
@@ -149,6 +144,12 @@ LIES = (
     Lie("other bytes for a blob", on(BLOB, lying.changed(EVIL)), layer, "SM5001"),
     Lie("other bytes for a config or signature", on(BLOB, lying.changed(EVIL)), small, "SM5001"),
     Lie("another manifest for a digest", on(BY_DIGEST, lying.changed(OTHER)), manifest, "SM5001"),
+    Lie(
+        "another manifest for a digest, and no digest in the header",
+        on(BY_DIGEST, Reply(headers=(("Content-Type", MANIFEST),), body=EVIL)),
+        manifest,
+        "SM5002",
+    ),
     Lie(
         "another manifest for a digest, and its digest in the header",
         on(BY_DIGEST, lambda _, truth: truth.but(("Docker-Content-Digest", str(Digest.of(OTHER))), body=OTHER)),

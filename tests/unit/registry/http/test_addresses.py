@@ -124,6 +124,19 @@ def test_nobody_outside_leads_inside(
     assert caught.value.code == "SM4121"
 
 
+def test_where_only_public_addresses_hold_nobody_leads_to_others(
+    start: Start, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start()
+    held = model(server)
+    server.on("/blobs/", redirect("http://10.0.0.1:1/x"))
+    outside = server.address
+    monkeypatch.setattr(transport, "reach", lambda text: Reach.PUBLIC if text == outside else reach(text))
+    with pytest.raises(RegistryError) as caught:
+        read(wire(place(server), private_addresses=False).source, held.content)
+    assert caught.value.code == "SM4121"
+
+
 def test_a_token_server_inside_is_not_asked(start: Start, names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
     server = start()
     model(server)

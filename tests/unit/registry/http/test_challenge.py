@@ -16,7 +16,7 @@ from secmount.registry.http.wire import url as urls
 from tests.support.wires import NOW_MS, SECRET
 
 REGISTRY = urls.parse("https://registry.example.com/")
-WORD = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,12}", fullmatch=True)
+WORD = st.text("abcXYZ019!#$%&'*+.^_`|~-", min_size=1, max_size=12)
 QUOTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
 
 
@@ -90,6 +90,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("https://auth.docker.io/token", "https://registry-1.docker.io/", True, None),
         ("https://auth.example.com/t", "https://registry.example.com/", True, "SM4114"),
         ("https://sso.other.com/t", "https://registry.example.com/", True, None),  # named by the configuration
+        ("https://example.com/t", "https://evilexample.com/", True, "SM4114"),
         ("https://com/t", "https://registry.example.com/", True, "SM4114"),
         ("https://auth.docker.io/token", "https://registry.example.com/", True, "SM4114"),
         ("https://xregistry.example.com/t", "https://registry.example.com/", True, "SM4114"),
@@ -192,7 +193,7 @@ def test_any_url_is_read_or_refused(text: str) -> None:
             assert found.text not in repr(found) or found.target == "/"
 
 
-@given(st.from_regex(r"https?://[a-z0-9.@:\[\]/?#\\-]{1,40}", fullmatch=True))
+@given(st.builds(str.__add__, st.sampled_from(["http://", "https://"]), st.text("ab01.@:[]/?#\\-", max_size=40)))
 def test_two_parsers_agree_on_the_host(text: str) -> None:
     """urllib3 decides where to connect; a URL that it reads otherwise must have been refused."""
     import urllib3

@@ -10,7 +10,7 @@ import pytest
 from secmount.errors import ContentError, RegistryError
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
-from tests.support.lying import INDEX, MANIFEST, Gate, Lying, Reply, changed, cut, error, headed
+from tests.support.lying import INDEX, MANIFEST, Gate, Lying, Reply, changed, cut, endless, error, headed
 from tests.support.wires import REPOSITORY, Model, model, place, read, wire
 from tests.unit.registry.http.conftest import Start
 
@@ -163,6 +163,30 @@ def test_nothing_over_a_limit_is_asked_for(start: Start, limit: int) -> None:
         source.small(wanted, limit=limit)
     assert caught.value.code == "SM5011"
     assert server.asked() == []
+
+
+def test_no_more_than_a_blob_has_is_streamed(start: Start) -> None:
+    server = start()
+    held = model(server)
+    server.on("/blobs/", endless())
+    with (
+        wire(place(server)).source as source,
+        source.stream(held.content) as chunks,
+        pytest.raises(ContentError) as caught,
+    ):
+        list(chunks)
+    assert caught.value.code == "SM5002"
+
+
+def test_ten_thousand_rows_are_looked_at(start: Start) -> None:
+    server = start()
+    held = model(server)
+    server.serve(api(held), index(*(listed(number) for number in range(10_100)), listed(20_000, BUNDLE)))
+    with wire(place(server)).source as source:
+        found = source.referrers(held.described.digest)
+    assert found.truncated
+    assert {row.artifact_type for row in found} == {NOISE}
+    assert len(server.asked("artifactType=")) == 3  # signatures are asked for by their types
 
 
 def both(start: Start) -> tuple[Lying, Lying, Model]:
