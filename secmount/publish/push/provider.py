@@ -136,7 +136,9 @@ class Provider(Registry):  # type: ignore[misc]  # oras is untyped
         while start < size:
             length = min(chunk_size, size - start)
             headers = {**_octets(length), "Content-Range": f"{start}-{start + length - 1}"}
-            response = self.do_request(target, "PATCH", data=Body(rest.take(length), length), headers=headers)
+            response = self.do_request(
+                target, "PATCH", data=Body(rest.take(length), length, once=True), headers=headers
+            )
             self._check_200_response(response)
             target = self._get_location(response, container)
             start += length
@@ -245,8 +247,8 @@ class _Rest:
     def take(self, length: int) -> Iterator[bytes]:
         """Give the next `length` bytes, once."""
         while length:
-            chunk = self._kept or next(self._chunks, b"")
-            if not chunk:
+            chunk = self._kept or next(self._chunks, None)
+            if chunk is None:
                 raise ContentError("SM5002", got=f"{length} bytes less than were announced", want="all of them")
             self._kept = chunk[length:]
             yield chunk[:length]

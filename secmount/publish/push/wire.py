@@ -30,10 +30,10 @@ _BACKOFF_MS = 250
 
 
 class Body:
-    """A body that is streamed, of a known length; it can be sent again."""
+    """A body that is streamed, of a known length; it can be sent again unless `once`."""
 
-    def __init__(self, chunks: Iterable[bytes], size: int) -> None:
-        self._chunks, self._size = chunks, size
+    def __init__(self, chunks: Iterable[bytes], size: int, *, once: bool = False) -> None:
+        self._chunks, self._size, self.once = chunks, size, once
 
     def __len__(self) -> int:  # from which requests takes Content-Length, and sends no chunked encoding
         return self._size
@@ -135,6 +135,8 @@ class Wire:
             if status == 403 or asked is None or not self._authorizer.learn(asked, self._scope, sent, self.root):
                 known = self._authorizer.has_credentials
                 raise faults.refusal(status, raw, subject=place, known=known)
+            if isinstance(body, Body) and body.once:  # what was read of it is gone: the upload begins anew
+                raise RegistryError("SM4101", subject=place, got="credentials asked for in the middle of an upload")
         raise faults.refusal(401, b"", subject=place, known=self._authorizer.has_credentials)
 
     def _send(self, method: str, target: Url, headers: Mapping[str, str | None], body: Any) -> requests.Response:
