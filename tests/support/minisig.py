@@ -200,18 +200,8 @@ class MiniSigstore:
     ) -> x509.Certificate:
         """Give out a certificate as Fulcio does; `issuer_text` is the older extension, empty: the same as `issuer`."""
         at, above, public = at or self.now, by or self.intermediate, key.public_key()
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([]))
-            .issuer_name(above.certificate.subject)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(at)
-            .not_valid_after(at + timedelta(minutes=minutes))
-            .add_extension(usage(sign=sign, issue=ca), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above.key.public_key()), critical=False)
-        )
+        builder = _leaf(public, above, at, at + timedelta(minutes=minutes))
+        builder = builder.add_extension(usage(sign=sign, issue=ca), critical=True)
         extensions: list[tuple[x509.ExtensionType, bool]] = [(x509.ExtendedKeyUsage(uses), False)] if uses else []
         names = [_general(san)] if isinstance(san, str) else list(san)
         extensions += [(x509.SubjectAlternativeName(names), True)] if names else []
@@ -339,6 +329,20 @@ class MiniSigstore:
         if edit:
             edit(root)
         return json.dumps(root).encode()
+
+
+def _leaf(public: Any, above: Issuer, start: datetime, end: datetime) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(above.certificate.subject)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above.key.public_key()), critical=False)
+    )
 
 
 def _general(san: str) -> x509.GeneralName:
