@@ -84,6 +84,7 @@ def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
         parts = Parts(
             policy=cache(lambda: _policy(config, uid)),
             open_source=cache(lambda reference: _open_source(reference, config, ways, stack, told)),
+            default_root=cache(lambda: default_root(config, uid)),
             kept_source=cache(lambda: _kept_source(store(), stack)),
             network=Network(ways.offline, ways.pull, config.registry.stale_tags_ms),
             engine=engine,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from secmount.errors import SecmountError
-from secmount.oci.reference import LayoutReference
+from secmount.oci.reference import LayoutReference, RegistryReference
 from secmount.pipeline import identity, records
 from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.memory import marks
 from secmount.pipeline.memory.answers import evaluate
+from secmount.pipeline.memory.evidence import RememberedEvidence
 from secmount.pipeline.observer import Observer
 from secmount.pipeline.origin import Origin, judged
 from secmount.pipeline.parts import Parts
@@ -23,7 +24,9 @@ from secmount.policy.decision import Approved, decide
 from secmount.policy.input import document
 from secmount.policy.rules import Policy, Rule
 from secmount.registry.resolve import resolve
+from secmount.registry.source import Source
 from secmount.trust.gather import gather
+from secmount.trust.signer import KeySigner
 
 
 def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
@@ -84,8 +87,16 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
         digest=origin.digest,
     )
     by.observer.resolved(resolution)
-    evidence = gather(resolution, origin.source, by.policy.signers)
     now = parts.clock()
+    evidence = gather(
+        resolution,
+        origin.source,
+        by.policy.signers,
+        now_ms=now,
+        root=parts.default_root() if _needs_times(by.policy) else None,
+        elsewhere=_elsewhere(parts, by.rule, origin),
+        memory=RememberedEvidence(parts),
+    )
     newest = marks.newest(parts, by.policy, by.rule, resolution)
     asked = document(resolution, evidence, request=wanted.request, now_ms=now, newest_ms=newest)
     answered = evaluate(parts, asked, by.policy, now)
@@ -102,3 +113,17 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
         newest_ms=newest,
     )
     return Admission(outcome, evidence, by.policy, by.rule, origin, now, answered.input)
+
+
+def _needs_times(policy: Policy) -> bool:
+    """Whether some managed key is good for a while only: who saw its signatures is then asked of the default root."""
+    keys = (signer for signer in policy.signers.values() if isinstance(signer, KeySigner))
+    return any(bound is not None for key in keys for bound in (key.valid_from, key.valid_until, key.revoked_since))
+
+
+def _elsewhere(parts: Parts, rule: Rule, origin: Origin) -> Source | None:
+    """Open the repository that the rule takes signatures from; what is kept holds what was found there."""
+    if rule.signatures_from is None or origin.kind == "kept":
+        return None
+    host, _, path = rule.signatures_from.partition("/")
+    return parts.open_source(RegistryReference(rule.signatures_from, host, path, None, None))

@@ -10,6 +10,7 @@ from secmount.pipeline import records
 from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.admit import admit
 from secmount.pipeline.observer import Observer
+from secmount.pipeline.origin import held_under
 from secmount.pipeline.parts import Parts
 from secmount.policy.decision import Approved
 from secmount.store.keep import keep
@@ -53,8 +54,10 @@ def fetch(parts: Parts, admission: Admission, approved: Approved, observer: Obse
     keep(store, resolution, admission.evidence)
     reference = resolution.reference
     remote = isinstance(reference, RegistryReference)
-    if remote and reference.tag is not None and reference.digest is None and origin.resolved_ms is None:
-        top = resolution.manifest if resolution.index is None else resolution.index
-        store.state.tags.put(resolution.name, reference.tag, top.digest, parts.clock())
+    if remote:
+        top, now = resolution.manifest if resolution.index is None else resolution.index, parts.clock()
+        store.state.tags.put(resolution.name, held_under(top.digest), top.digest, now)
+        if reference.tag is not None and reference.digest is None and origin.resolved_ms is None:
+            store.state.tags.put(resolution.name, reference.tag, top.digest, now)
     workers = WORKERS if remote else 1
     return pull_layers(approved, origin.source, store, progress=observer.pulled, workers=workers)

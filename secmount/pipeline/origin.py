@@ -62,7 +62,7 @@ def judged(
         resolved = None
         if digest is None:
             digest, resolved = _last(parts, reference)
-        return judge(Origin(_kept(parts, digest, None), digest, "kept", resolved))
+        return judge(Origin(_kept(parts, reference, digest, None), digest, "kept", resolved))
     if digest is None:
         try:
             digest = remote().head(reference.tag, None).digest
@@ -70,10 +70,10 @@ def judged(
             if exit_status(err) != UNREACHABLE or network.pull == "always":
                 raise
             digest, resolved = _stale(parts, reference, err)
-            return judge(Origin(_kept(parts, digest, None), digest, "kept", resolved))
+            return judge(Origin(_kept(parts, reference, digest, None), digest, "kept", resolved))
     found = None
     if network.pull != "always":
-        found = _from_kept(parts, digest, remote, judge)
+        found = _from_kept(lambda: _kept(parts, reference, digest, remote), digest, judge)
         if found is not None and suffices(found):
             return found
     try:
@@ -84,20 +84,28 @@ def judged(
         return found
 
 
-def _from_kept(
-    parts: Parts, digest: Digest, remote: Callable[[], Source], judge: Callable[[Origin], Judged]
-) -> Judged | None:
+def _from_kept(kept: Callable[[], Source], digest: Digest, judge: Callable[[Origin], Judged]) -> Judged | None:
     """Judge what is kept; None where it is not all there, which the registry may mend."""
     try:
-        return judge(Origin(_kept(parts, digest, remote), digest, "kept"))
+        return judge(Origin(kept(), digest, "kept"))
     except (RegistryError, ContentError):
         return None
 
 
-def _kept(parts: Parts, digest: Digest, remote: Callable[[], Source] | None) -> Source:
+def held_under(digest: Digest) -> str:
+    """Give what the state remembers of a name beside its tags: that it gave this digest. No tag is spelled so."""
+    return f"@{digest}"
+
+
+def _kept(parts: Parts, reference: RegistryReference, digest: Digest, remote: Callable[[], Source] | None) -> Source:
+    """Open what is kept of `digest`, if it was kept under the very name that is asked for.
+
+    What another repository gave, perhaps to somebody with its credentials, is not given to whoever knows the digest.
+    """
     layout = parts.kept_source()
-    if layout is None:
-        raise RegistryError("SM4303", got="an empty store", want=str(digest))
+    if layout is None or parts.store().state.tags.get(reference.name, held_under(digest)) is None:
+        got = f"{digest} is not kept of {reference.name}"
+        raise RegistryError("SM4303", subject=reference.text, got=got, want="what was pulled before")
     try:
         layout.head(None, digest)
     except SecmountError as err:

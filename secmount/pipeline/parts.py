@@ -14,6 +14,7 @@ from secmount.policy.engine import Engine
 from secmount.policy.rules import Policy
 from secmount.registry.source import Source
 from secmount.store.cas import Store
+from secmount.trust.root import TrustRoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +40,6 @@ class Parts:
     random: Callable[[int], bytes]
     kept_source: Callable[[], Source | None]  # what the store keeps, as a layout; None where there is no store yet
     network: Network
+    default_root: Callable[[], TrustRoot]  # of the public-good Sigstore, as it is known here
     engine_name: str  # part of a memo's key: answers of one engine are not another's
     configuration: Callable[[], bytes]  # as the log keeps it

@@ -245,3 +245,14 @@ def test_resolve_shows_the_digest(secmount: Desk, registry: FakeRegistry) -> Non
     result = secmount("resolve", REF)
     assert result.out == f"{NAME}@{digest(registry)}\n"
     assert secmount.json("resolve", REF).document["kept_since"] is None
+
+
+def test_what_another_repository_gave_is_not_given_to_whoever_knows_the_digest(
+    secmount: Desk, registry: FakeRegistry
+) -> None:
+    secmount.json("pull", REF)
+    other = f"reg.example/acme/other@{digest(registry)}"
+    refused = secmount.json("verify", other, "--offline")
+    assert (refused.exit, refused.code) == (3, "SM4303")
+    registry.away = True
+    assert secmount.json("verify", other).exit == 5
