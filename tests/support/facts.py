@@ -9,14 +9,21 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from secmount.errors import PolicyError
 from secmount.policy import folder
+from secmount.policy.decision import Approved, Denied
+from secmount.policy.engine import Answer
 from secmount.policy.rules import Policy
+from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Attestation, Evidence, Signature, SignatureTime
 from secmount.trust.root import TrustRoot
+from tests.support import policies
 from tests.support.policies import KEYS, NOW, SIGNERS, digest, signed, write
 
 GITHUB = "https://token.actions.githubusercontent.com"
@@ -134,6 +141,28 @@ def statement(
     moments: Any = {"not_before": NOW - 1000, **time}
     whose = KEYS[key or names[0]].principal
     return Attestation("test", digest(about), form, predicate, names, whose, time=SignatureTime(**moments))
+
+
+@dataclass
+class Yes:
+    """An engine that turns every denial of the real one into an allowing answer that is consistent in itself."""
+
+    name: str = "yes"
+
+    def evaluate(self, document: Mapping[str, Any], policy: Policy) -> Answer:
+        """Answer as the real engine does, but for what it denies."""
+        answer = policies.engine().evaluate(document, policy)
+        rows = tuple(replace(row, ok=True) for row in answer.checks)
+        return replace(answer, allow=True, deny=(), checks=rows)
+
+
+def judge(policy: Policy, resolution: Resolution, proof: Evidence, **more: Any) -> Approved | Denied:
+    """Judge as `policies.judge` does; what is denied must be refused even where the program would allow it."""
+    verdict = policies.judge(policy, resolution, proof, **more)
+    if isinstance(verdict, Denied):
+        with pytest.raises(PolicyError, match="SM3096"):
+            policies.judge(policy, resolution, proof, by=Yes(), **more)
+    return verdict
 
 
 def evidence(*facts: Signature | Attestation, **more: Any) -> Evidence:

@@ -17,7 +17,7 @@ from secmount.policy.input import Request, document
 from secmount.policy.rules import Policy, Rule, choose
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Evidence
-from tests.support import policies
+from tests.support import facts, policies
 from tests.support.policies import DAY, DECISION, NOW, SIGNERS, artifact, digest, evidence, judge, layer, rule, signed
 
 
@@ -111,6 +111,8 @@ def test_a_check_that_failed_or_stands_twice_allows_nothing(tmp_path: Path) -> N
         ('annotations = { "a" = ["b"] }', "annotations"),
         ('max-size = "1KiB"', "max-size"),
         ('namespaces = ["*"]', "namespaces"),
+        ('no-rollback = "tag"', "no-rollback"),
+        ('[[rules.attestations]]\ntype = "t"\nsigners = ["ci"]', "attestations"),
     ],
 )
 def test_a_check_that_the_rule_asks_for_must_be_answered(tmp_path: Path, key: str, check: str) -> None:
@@ -248,3 +250,12 @@ def test_a_remembered_answer_counts_only_while_it_is_valid() -> None:
     assert inside == [100, 199]
     timeless = replace(answer, valid_until=None)
     assert [now for now in (99, 100, 10**15) if engine.reusable(timeless, decided_ms=100, now_ms=now)] == [100, 10**15]
+
+
+def test_the_age_of_a_root_must_be_answered(tmp_path: Path) -> None:
+    top = '[trust]\nmax-root-age = "30d"'
+    policy = facts.load(tmp_path / "p", 'signers = ["ci-workflow"]', signers=facts.CI, top=top)
+    resolution, proof = artifact(), evidence(facts.keyless())
+    _, answer = answer_of(policy, resolution, proof)
+    rows = [row for row in passed(answer) if row["id"] != "root-age"]
+    assert "no word on root-age" in refused(policy, resolution, proof, ALLOW | {"checks": rows})

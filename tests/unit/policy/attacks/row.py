@@ -12,8 +12,8 @@ from secmount.policy.decision import Approved
 from secmount.policy.rules import Policy
 from secmount.trust.evidence import Evidence
 from tests.support import facts
-from tests.support.facts import CI, WORKFLOW
-from tests.support.policies import artifact, judge, write
+from tests.support.facts import CI, WORKFLOW, judge
+from tests.support.policies import artifact, write
 
 KEYLESS = 'signers = ["ci-workflow"]'
 
@@ -36,7 +36,7 @@ def attack(name: str, text: str, code: str) -> Callable[[Try], Try]:
 
 def met(policy: Policy, proof: Evidence, **more: int) -> str:
     """Give the first code of the denial; "allowed" where there is none."""
-    verdict = judge(policy, artifact(), proof, **more)  # type: ignore[arg-type]
+    verdict = judge(policy, artifact(), proof, **more)
     return "allowed" if isinstance(verdict, Approved) else verdict.decision.deny[0]
 
 

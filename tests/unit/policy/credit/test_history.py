@@ -11,8 +11,8 @@ import pytest
 from secmount.policy import folder
 from secmount.policy.decision import Approved
 from tests.support import facts
-from tests.support.facts import evidence, model
-from tests.support.policies import DAY, NOW, SIGNERS, artifact, codes, digest, judge, layer, load, signed, write
+from tests.support.facts import evidence, judge, model
+from tests.support.policies import DAY, NOW, SIGNERS, artifact, codes, digest, layer, load, signed, write
 
 BACK = 'signers = ["release"]\nno-rollback = "tag"'
 TWO = 'signers = ["release", "ci"]\nthreshold = 2'

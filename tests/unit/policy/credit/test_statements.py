@@ -14,8 +14,8 @@ from secmount.policy.decision import Approved, Denied
 from secmount.policy.input import Request, document
 from secmount.policy.rules import Policy
 from tests.support import facts
-from tests.support.facts import CI, VSA, evidence, keyless, statement
-from tests.support.policies import DAY, NOW, SIGNERS, artifact, codes, digest, index, judge, signed, write
+from tests.support.facts import CI, VSA, evidence, judge, keyless, statement
+from tests.support.policies import DAY, NOW, SIGNERS, artifact, codes, digest, index, signed, write
 
 OK = {"verificationResult": "PASSED"}
 PASSED = '{ "/verificationResult" = ["PASSED"] }'

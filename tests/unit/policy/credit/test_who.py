@@ -24,10 +24,11 @@ from tests.support.facts import (
     certified,
     default_root,
     evidence,
+    judge,
     keyless,
     sha256,
 )
-from tests.support.policies import DAY, NOW, artifact, codes, digest, index, judge, signed
+from tests.support.policies import DAY, NOW, artifact, codes, digest, index, signed
 
 KEYLESS = 'signers = ["ci-workflow"]'
 CERTIFIED = 'signers = ["corp"]'
