@@ -106,14 +106,20 @@ def _certificate(err: ssl.SSLCertVerificationError, subject: str) -> RegistryErr
 
 
 def _handshake(err: ssl.SSLError, subject: str) -> RegistryError:
-    reason = (err.reason or type(err).__name__).replace("_", " ").lower()
+    reason = _spelled(err)
     if "certificate" in reason and "alert" in reason:
         return RegistryError("SM4135", subject=subject, got=reason)
     return RegistryError("SM4133", subject=subject, got=reason)
 
 
+def _spelled(err: ssl.SSLError) -> str:
+    return (err.reason or type(err).__name__).replace("_", " ").lower()
+
+
 def _reason(err: BaseException) -> str:
     """Name the system's reason; what stands in urllib3's own texts has URLs in it."""
+    if isinstance(err, ssl.SSLError):
+        return _spelled(err)
     if isinstance(err, OSError) and err.strerror:
         return err.strerror
     if "Tunnel connection failed" in str(err):
