@@ -94,18 +94,21 @@ class _Walk:
     source: Source
     resolution: Resolution
     signers: Mapping[str, Signer]
+    now_ms: int | None  # that certificates without a stamp are judged at
     left: int = NODES_LIMIT
     truncated: bool = False
     seen: set[Digest] = field(default_factory=set)
 
 
-def discover(resolution: Resolution, source: Source, signers: Mapping[str, Signer]) -> Discovery:
+def discover(
+    resolution: Resolution, source: Source, signers: Mapping[str, Signer], *, now_ms: int | None = None
+) -> Discovery:
     """Walk over everything attached to what `resolution` found at `source`.
 
     Raise `RegistryError` where the source cannot be asked about the artifact itself.
     """
-    walk = _Walk(_Once(source), resolution, signers)
-    evidence = gather(resolution, walk.source, signers)
+    walk = _Walk(_Once(source), resolution, signers, now_ms)
+    evidence = gather(resolution, walk.source, signers, now_ms=now_ms)
     chosen = resolution.manifest
     walk.seen |= set(resolution.subjects)
     tops = [document for document in (resolution.index, chosen) if document is not None]
@@ -177,8 +180,8 @@ def _below(walk: _Walk, document: Manifest | Index, depth: int) -> tuple[Node, .
         if isinstance(document, Index):
             return tuple(_attached(walk, document, Evidence(document.digest), depth + 1))
         inner = replace(walk.resolution, manifest=document, index=None, platform=None)
-        evidence = gather(inner, walk.source, walk.signers) if walk.source.referrers(document.digest) else None
-        return tuple(_attached(walk, document, evidence or Evidence(document.digest), depth + 1))
+        evidence = gather(inner, walk.source, walk.signers, now_ms=walk.now_ms)
+        return tuple(_attached(walk, document, evidence, depth + 1))
     except RegistryError:
         walk.truncated = True
         return ()

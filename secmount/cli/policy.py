@@ -12,6 +12,7 @@ from secmount.cli.options import common
 from secmount.cli.view import findings, render
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.settings import Settings
+from secmount.errors import InputError
 
 
 def register(application: typer.Typer) -> None:
@@ -22,37 +23,44 @@ def register(application: typer.Typer) -> None:
     application.add_typer(policy, name="policy")
 
 
-@common("policy-init")
+@common("policy-init", network=True)
 def init(
     settings: Settings,
-    key: Annotated[str, typer.Option("--key", metavar="FILE", help="The public key whose signatures count.")],
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="FILE", help="A public key whose signatures count; several may."),
+    ] = None,
     match: Annotated[
-        str, typer.Option("--match", metavar="NAME", help="The names it counts for: exact, PREFIX/**, oci:/dir/**.")
-    ],
+        str | None,
+        typer.Option("--match", metavar="NAME", help="The names it counts for: exact, PREFIX/**, oci:/dir/**."),
+    ] = None,
+    from_reference: Annotated[
+        str | None, typer.Option("--from", metavar="REF", help="Show who signed this, and let them sign its name.")
+    ] = None,
+    trusted_root: Annotated[
+        str | None,
+        typer.Option("--trusted-root", metavar="FILE", help="With --from: the root of a private Sigstore."),
+    ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="Files to leave out: '**/*.pkl'.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --from: do not ask; somebody has looked.")] = False,
 ) -> Outcome:
-    """Write a policy folder with one rule: what MATCH names mounts if the key signed it.
+    """Write a policy folder with one rule: what the names mean mounts if one of the signers signed it.
 
     secmount policy init --key release.pub --match 'oci:/srv/models/**'
+    secmount policy init --from ghcr.io/acme/model:v1
+    secmount policy init --from ghcr.io/acme/model:v1 --key cosign.pub --match 'ghcr.io/acme/**'
     """
-    from secmount.authoring import init as authoring
+    from secmount.cli.program import starting
 
-    config = configured(settings)
-    made = authoring.init(
-        config.policy, key_file=key, match=match, uid=os.geteuid(), cwd=os.getcwd(), exclude=tuple(exclude or ())
-    )
-    files = [f"{config.policy}/{file.path}" for file in made.policy.files]
-    lines = [f"wrote     {render.escape(path)}" for path in files]
-    lines.append(f"it says   {render.escape(made.match)} mounts if {render.escape(made.signer)} signed it")
-    lines += ["", f"next:  secmount policy check{_folder(settings)}", f"       secmount verify{_folder(settings)} REF"]
-    fields = {"policy": {"path": config.policy, "revision": made.policy.revision, "files": files}}
-    return Outcome("policy-init", tuple(lines), fields)
-
-
-def _folder(settings: Settings) -> str:
-    return f" --policy {render.escape(settings.policy)}" if settings.policy else ""
+    if from_reference is not None:
+        given = starting.Given(from_reference, tuple(key or ()), match, trusted_root, tuple(exclude or ()), yes)
+        return starting.from_reference(settings, given)
+    if not key or match is None or trusted_root is not None:
+        got = "--trusted-root without --from" if trusted_root else "no --match" if key else "no --key"
+        raise InputError("SM1010", subject="policy init", got=got, want="--key FILE and --match NAME, or --from REF")
+    return starting.from_keys(settings, key, match, tuple(exclude or ()))
 
 
 @common("policy-check")

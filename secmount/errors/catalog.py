@@ -12,6 +12,8 @@ from importlib.resources import files
 
 from secmount.errors import SecmountError
 
+FAMILIES = ("SM1", "SM2", "SM3", "SM4", "SM5", "SM6", "SM7", "SM9")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -69,6 +69,9 @@ _secmount() {
             'secmount config show') path+=" $word" given=0 ;;
             'secmount config check') path+=" $word" given=0 ;;
             'secmount config schema') path+=" $word" given=0 ;;
+            'secmount trust') path+=" $word" given=0 ;;
+            'secmount trust show') path+=" $word" given=0 ;;
+            'secmount trust update') path+=" $word" given=0 ;;
             *)
                 if [[ $word == -* ]]; then
                     _secmount_takes "$path" "$word" && skip=1
@@ -90,7 +93,7 @@ _secmount() {
             if [[ $cur == -* ]]; then
                 _secmount_words '-h --help --version'
             elif ((given == 0)); then
-                _secmount_words 'resolve verify pull mount unmount demo ls inspect discover check sign login logout version explain completion doctor push audit key policy config'
+                _secmount_words 'resolve verify pull mount unmount demo ls inspect discover check sign login logout version explain completion doctor push audit key policy config trust'
             fi
             ;;
         'secmount resolve')
@@ -481,14 +484,15 @@ _secmount() {
             ;;
         'secmount policy init')
             case $prev in
-                --key|--config) _secmount_paths -f; return ;;
-                --match|--exclude) :; return ;;
+                --key|--trusted-root|--config|--authfile|--ca-file) _secmount_paths -f; return ;;
+                --match|--exclude|--timeout) :; return ;;
+                --from) _secmount_ref 'oci: oci-archive:'; return ;;
                 --policy|--store) _secmount_paths -d; return ;;
                 -o|--output) _secmount_words 'text json'; return ;;
                 --color) _secmount_words 'auto always never'; return ;;
             esac
             if [[ $cur == -* ]]; then
-                _secmount_words '--key --match --exclude --config --policy --store -o --output -q --quiet -v --verbose --color -h --help'
+                _secmount_words '--key --match --from --trusted-root --exclude --yes --config --policy --store -o --output -q --quiet -v --verbose --color --offline --authfile --ca-file --plain-http --timeout -h --help'
             fi
             ;;
         'secmount policy check')
@@ -544,6 +548,36 @@ _secmount() {
                 _secmount_words '--config --policy --store -o --output -q --quiet -v --verbose --color -h --help'
             fi
             ;;
+        'secmount trust')
+            if [[ $cur == -* ]]; then
+                _secmount_words '-h --help'
+            elif ((given == 0)); then
+                _secmount_words 'show update'
+            fi
+            ;;
+        'secmount trust show')
+            case $prev in
+                --config) _secmount_paths -f; return ;;
+                --policy|--store) _secmount_paths -d; return ;;
+                -o|--output) _secmount_words 'text json'; return ;;
+                --color) _secmount_words 'auto always never'; return ;;
+            esac
+            if [[ $cur == -* ]]; then
+                _secmount_words '--config --policy --store -o --output -q --quiet -v --verbose --color -h --help'
+            fi
+            ;;
+        'secmount trust update')
+            case $prev in
+                --url|--timeout) :; return ;;
+                --bootstrap|--config|--authfile|--ca-file) _secmount_paths -f; return ;;
+                --policy|--store) _secmount_paths -d; return ;;
+                -o|--output) _secmount_words 'text json'; return ;;
+                --color) _secmount_words 'auto always never'; return ;;
+            esac
+            if [[ $cur == -* ]]; then
+                _secmount_words '--url --bootstrap --config --policy --store -o --output -q --quiet -v --verbose --color --offline --authfile --ca-file --plain-http --timeout -h --help'
+            fi
+            ;;
     esac
 }
 
@@ -576,11 +610,13 @@ _secmount_takes() {
         'secmount audit export') [[ ' --format --key --since --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount audit report') [[ ' --since --until --html --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount key generate') [[ ' --algorithm --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
-        'secmount policy init') [[ ' --key --match --exclude --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
+        'secmount policy init') [[ ' --key --match --from --trusted-root --exclude --config --policy --store -o --output --color --authfile --ca-file --timeout ' == *" $2 "* ]] ;;
         'secmount policy check') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount config show') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount config check') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
         'secmount config schema') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
+        'secmount trust show') [[ ' --config --policy --store -o --output --color ' == *" $2 "* ]] ;;
+        'secmount trust update') [[ ' --url --bootstrap --config --policy --store -o --output --color --authfile --ca-file --timeout ' == *" $2 "* ]] ;;
         *) false ;;
     esac
 }

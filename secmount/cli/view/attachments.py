@@ -38,7 +38,7 @@ def of_reference(application: Application, wanted: Wanted, settings: Settings) -
             platform=wanted.platform,
             digest=origin.digest,
         )
-        return discover(resolution, origin.source, signers)
+        return discover(resolution, origin.source, signers, now_ms=application.parts.clock())
 
     if isinstance(wanted.reference, LayoutReference):
         found = judge(Origin(application.parts.open_source(wanted.reference)))

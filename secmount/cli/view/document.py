@@ -37,7 +37,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(  # each verb's own, nu
         "ls": ("artifacts", "mounts"),
         "mount": ("mount",),
         "policy-check": ("findings", "revision", "signers"),
-        "policy-init": ("policy",),
+        "policy-init": ("policy", "signed_by"),
         "pull": ("pulled", "kept_since"),
         "resolve": ("index", "kept_since"),
         "push": ("pushed",),

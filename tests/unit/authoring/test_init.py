@@ -13,6 +13,7 @@ from secmount.authoring.check import check
 from secmount.authoring.init import Written
 from secmount.errors import InputError, StorageError
 from secmount.policy.rules import choose
+from secmount.trust.signer import KeySigner
 from tests.support.policies import KEYS
 
 UID = os.getuid()
@@ -39,8 +40,9 @@ def refused(path: Path, key: str, match: str = "ghcr.io/acme/**", **more: tuple[
 
 def test_a_first_policy(tmp_path: Path, key: str) -> None:
     made = init(tmp_path / "policy", key)
-    assert (made.signer, made.match) == ("release", "ghcr.io/acme/**")
-    assert made.policy.signers["release"].principal == KEYS["release"].principal
+    assert (made.signers, made.match) == (("release",), "ghcr.io/acme/**")
+    signer = made.policy.signers["release"]
+    assert isinstance(signer, KeySigner) and signer.principal == KEYS["release"].principal
     report = check(str(tmp_path / "policy"), uid=UID)
     assert (report.ok, report.findings) == (True, ())
     assert report.policy is not None
@@ -118,7 +120,7 @@ def test_a_match_that_cannot_be_one(tmp_path: Path, key: str, match: str, code: 
 )
 def test_the_file_names_the_signer(tmp_path: Path, file: str, signer: str) -> None:
     (tmp_path / file).write_bytes(KEYS["ci"].public_pem)
-    assert init(tmp_path / "policy", str(tmp_path / file)).signer == signer
+    assert init(tmp_path / "policy", str(tmp_path / file)).signers == (signer,)
 
 
 def test_only_a_public_key_is_taken(tmp_path: Path) -> None:
