@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secmount.app import wire
-from secmount.errors import RegistryError
+from secmount.errors import RegistryError, SecmountError
 from secmount.registry.credentials import places
 from secmount.registry.credentials.files import CredentialFiles
 from secmount.registry.credentials.programs import Helpers
@@ -42,6 +43,7 @@ class Forgotten:
     file: str
     helper: str | None = None
     left: str | None = None
+    note: str | None = None  # why the other files could not be looked at
 
 
 def login(key: str, credential: Basic, config: Config, ways: Ways) -> Account:
@@ -59,9 +61,10 @@ def login(key: str, credential: Basic, config: Config, ways: Ways) -> Account:
 def who(key: str, config: Config, ways: Ways) -> Account:
     """Say who is logged in; raise `RegistryError` SM4207 for nobody, SM4200–SM4206."""
     host, _, repository = key.partition("/")
-    kept = wire.credentials(config, ways).kept(host, repository)
+    files = wire.credentials(config, ways)
+    kept = files.kept(host, repository)
     if kept is None:
-        raise RegistryError("SM4207", subject=key)
+        raise RegistryError("SM4207", subject=key, got="; ".join(files.warnings) or None)
     username = kept.credential.username if isinstance(kept.credential, Basic) else None
     return Account(key, username, kept.file, kept.helper)
 
@@ -72,10 +75,16 @@ def logout(key: str | None, config: Config, ways: Ways) -> Forgotten:
     changed = file.clear() if key is None else file.remove(key)
     if key is None:
         return Forgotten(changed.keys, file.path)
-    left = _left(key, config, ways)
+    left, note = None, None
+    try:
+        left = _left(key, config, ways)
+    except SecmountError as err:  # what was to be forgotten is forgotten; only who else knows it cannot be said
+        note = str(err)
     if not changed.keys:
-        raise RegistryError("SM4207", subject=key, got=None if left is None else f"kept in {left}, not in {file.path}")
-    return Forgotten(changed.keys, file.path, changed.helper, left)
+        got = None if left is None else f"kept in {left}, not in {file.path}"
+        more = () if left is None else (f"secmount logout --authfile {shlex.quote(left)} {key}",)
+        raise RegistryError("SM4207", subject=key, got=got, help=more)
+    return Forgotten(changed.keys, file.path, changed.helper, left, note)
 
 
 def _left(key: str, config: Config, ways: Ways) -> str | None:

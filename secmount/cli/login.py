@@ -86,8 +86,9 @@ def logout(
     gone = accounts.logout(key, configured(settings), ways(settings))
     fields = {"registries": list(gone.keys), "file": gone.file, "helper": gone.helper, "left": gone.left}
     lines = tuple(f"logged out  {render.escape(each)}" for each in gone.keys) or ("nothing was kept",)
-    notes = () if gone.left is None else (f"{key} is still known to {gone.left}",)
-    return Outcome("logout", () if settings.quiet else lines, {"logout": fields}, warnings=notes)
+    notes = [] if gone.left is None else [f"{key} is still known to {gone.left}"]
+    notes += [] if gone.note is None else [f"other credentials files were not looked at: {gone.note}"]
+    return Outcome("logout", () if settings.quiet else lines, {"logout": fields}, warnings=tuple(notes))
 
 
 def _shown(account: Account) -> dict[str, object]:

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from secmount.app import wire
+from secmount.registry.hosts.files import HostFiles
 from tests.support.certificates import authority, leaf, server_context
 from tests.support.command import Desk, Result
 from tests.support.lying import Gate, Lying
@@ -133,15 +135,11 @@ def test_over_tls_with_a_named_authority(secmount: Desk, monkeypatch: pytest.Mon
         assert secmount(*words, "--ca-file", certificate).exit == 0
 
 
-def test_an_unverified_channel_gets_no_credentials(
-    secmount: Desk, registry: Lying, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not asked for by --plain-http, and not this machine by its name."""
+def test_a_blocked_registry_is_not_asked(secmount: Desk, registry: Lying, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = secmount.folder / "registries.conf"
     conf.write_text(f'[[registry]]\nlocation = "127.0.0.1:{registry.port}"\nblocked = true\n')
-    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(conf))
-    if os.geteuid() == 0:
-        pytest.skip("root has only /etc/containers/registries.conf")
+    environment = {"CONTAINERS_REGISTRIES_CONF": str(conf), "HOME": str(secmount.folder)}
+    monkeypatch.setattr(wire, "hosts", lambda *_: HostFiles(uid=1000, environment=environment))
     result = login(secmount, registry, monkeypatch)
     assert result.code == "SM4220" and registry.asked() == []
 
@@ -230,3 +228,31 @@ def at_terminal(folder: Path, words: tuple[str, ...], talk: tuple[tuple[str, str
     os.close(ours)
     assert process.wait(10) == 0, screen
     return screen
+
+
+def test_what_another_file_still_knows_is_said(
+    secmount: Desk, registry: Lying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an ordinary user, whose files are several."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    home = secmount.folder / "home"
+    for name in ("run", ".docker"):
+        (home / name).mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    docker = home / ".docker/config.json"
+    docker.write_text(json.dumps({"auths": {registry.host(): pair("old", "old")}}))
+    typed(monkeypatch, SECRET.encode())
+    assert secmount("login", registry.host(), "-u", "user", "--password-stdin", "--plain-http").exit == 0
+    gone = secmount.json("logout", registry.host())
+    assert gone.document["logout"]["left"] == str(docker) and str(docker) in gone.document["warnings"][0]
+    again = secmount.json("logout", registry.host())
+    assert again.code == "SM4207" and str(docker) in again.document["error"]["help"][0]
+    docker.write_text('{"credsStore":"none-such"}')
+    assert "none-such" in secmount.json("login", registry.host(), "--get-login").document["error"]["got"]
+    typed(monkeypatch, SECRET.encode())
+    docker.write_text("{")
+    assert secmount("login", registry.host(), "-u", "user", "--password-stdin", "--plain-http").exit == 0
+    gone = secmount.json("logout", registry.host())
+    assert gone.exit == 0 and "SM4200" in gone.document["warnings"][0]
