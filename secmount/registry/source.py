@@ -16,6 +16,7 @@ from secmount.oci.digest import Digest
 
 CONFIG_LIMIT = 4 << 20  # bytes of a config read before the decision; design, promise 1
 ABSENT = frozenset({"SM4010", "SM4014"})  # `RegistryError` codes of a source that answered: there is no such thing here
+AGAIN = "SM4123"  # the `RegistryError` of a stream that failed at one place of several: another one is asked next
 REFERRERS_LIMIT = 64  # referrers read for one subject; more are recorded as truncated
 
 
@@ -45,7 +46,11 @@ class Source(Protocol):
         """Read a config or signature blob of at most `limit` bytes, hashed."""
 
     def stream(self, wanted: Descriptor, *, offset: int = 0) -> AbstractContextManager[Iterator[bytes]]:
-        """Open a content blob from `offset` bytes on; the chunks are not verified."""
+        """Open a content blob from `offset` bytes on; the chunks are not verified.
+
+        A source with several places raises `RegistryError` AGAIN at the end of the block where one of them failed, or
+        the block found its bytes wrong, and does not ask that one any more: the stream may be opened again.
+        """
 
     def referrers(self, subject: Digest) -> Referrers:
         """List manifests that say they are about `subject`: referrers and the fallback tag's entries."""

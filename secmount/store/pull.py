@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import InitVar, dataclass
 
+from secmount.errors import RegistryError
 from secmount.oci.descriptor import Descriptor
 from secmount.policy.decision import Approved
-from secmount.registry.source import Source
+from secmount.registry.source import AGAIN, Source
 from secmount.store.cas import Store
 
 _SEAL = object()  # never leaves this module
@@ -68,10 +69,14 @@ def _fetch(missing: list[Descriptor], source: Source, store: Store, progress: Pr
     stop = threading.Event()
 
     def fetch(descriptor: Descriptor) -> None:
-        if stop.is_set():
-            return
-        with source.stream(descriptor) as chunks:
-            store.put(descriptor, _reporting(descriptor, chunks, progress, stop))
+        while not stop.is_set():
+            try:
+                with source.stream(descriptor) as chunks:
+                    store.put(descriptor, _reporting(descriptor, chunks, progress, stop))
+                return
+            except RegistryError as err:
+                if err.code != AGAIN:
+                    raise
 
     if workers == 1 or len(missing) < 2:
         for descriptor in missing:

@@ -25,7 +25,7 @@ from secmount.registry.http.listing import Listing
 from secmount.registry.http.settings import HttpSettings
 from secmount.registry.http.wire.answers import Answer
 from secmount.registry.http.wire.transport import Deadline
-from secmount.registry.source import ABSENT, Referrers
+from secmount.registry.source import ABSENT, AGAIN, Referrers
 
 _ABSENT = frozenset({404})
 _MIRROR_ATTEMPTS = 2  # there is somebody else to ask
@@ -115,16 +115,17 @@ class HttpSource:
     def stream(self, wanted: Descriptor, *, offset: int = 0) -> Iterator[Iterator[bytes]]:
         """Open a blob from `offset` bytes on, not hashed, to be taken up again where the connection broke.
 
-        Raise `RegistryError` SM4014, SM41xx and `ContentError` SM5002, the chunks too. A mirror whose bytes the block
-        finds wrong (it raises `ContentError`) is not asked again.
+        Raise `RegistryError` SM4014, SM41xx and `ContentError` SM5002, the chunks too. A mirror that fails, or whose
+        bytes the block finds wrong (it raises `ContentError`), is not asked again, and SM4123 says that others can be.
         """
         with self._by_digest(lambda client: Blob(client, wanted, offset)) as blob:
             try:
                 yield blob.chunks()
-            except ContentError as err:
-                if blob.client is not self._primary:
-                    self._pass_over(blob.client, err)
-                raise
+            except (ContentError, RegistryError) as err:
+                if blob.client is self._primary:
+                    raise
+                self._pass_over(blob.client, err)
+                raise RegistryError(AGAIN, subject=blob.client.shown, got=err.code) from err
 
     def referrers(self, subject: Digest) -> Referrers:
         """List what says that it is about `subject`: by the API, or behind the fallback tag where there is none.

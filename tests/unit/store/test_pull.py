@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from secmount.errors import ContentError, RegistryError
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
+from secmount.registry.source import AGAIN
 from secmount.store.cas import Store
 from secmount.store.pull import Held, HeldLayer, pull
 from tests.support.stores import Content, approve, resolution
@@ -126,3 +128,29 @@ def test_nobody_else_makes_a_held(source: Content) -> None:
     approved = approve(resolution(layers(source, ONE)))
     with pytest.raises(TypeError):
         Held(approved, (), seal=object())
+
+
+class Mirrored(Content):
+    """Content whose first places give other bytes, and which says so as a registry with mirrors does."""
+
+    wrong = 2
+
+    @contextmanager
+    def stream(self, wanted: Descriptor, *, offset: int = 0) -> Iterator[Iterator[bytes]]:
+        with super().stream(wanted, offset=offset) as chunks:
+            if not self.wrong:
+                yield chunks
+                return
+            self.wrong -= 1
+            try:
+                yield iter([bytes(wanted.size)])
+            except ContentError as err:
+                raise RegistryError(AGAIN) from err
+
+
+def test_another_place_is_asked_after_one_that_gave_wrong_bytes(store: Store) -> None:
+    source = Mirrored()
+    rows = layers(source, ONE)
+    pull(approve(resolution(rows)), source, store)
+    assert source.asked == [rows[0].digest] * 3
+    assert blobs(store) == {rows[0].digest.hex}

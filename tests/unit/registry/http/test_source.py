@@ -10,6 +10,7 @@ import pytest
 from secmount.errors import ContentError, RegistryError
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
+from secmount.registry.source import AGAIN
 from tests.support.lying import INDEX, MANIFEST, Gate, Lying, Reply, changed, cut, endless, error, headed
 from tests.support.wires import REPOSITORY, Model, model, place, read, wire
 from tests.unit.registry.http.conftest import Start
@@ -234,10 +235,33 @@ def test_a_mirror_whose_layer_was_wrong_is_not_asked_again(start: Start) -> None
     mirror, primary, held = both(start)
     mirror.on("/blobs/", changed(b"x" * len(held.layer)))
     with wire(place(mirror, mirror=True), place(primary)).source as source:
-        with pytest.raises(ContentError):
+        with pytest.raises(RegistryError) as caught:
             read(source, held.content)
+        assert caught.value.code == AGAIN
         assert read(source, held.content) == held.layer
     assert len(mirror.asked("/blobs/")) == 1
+
+
+def test_a_mirror_that_breaks_off_is_not_asked_again(start: Start) -> None:
+    mirror, primary, held = both(start)
+    mirror.on("/blobs/", cut(10))
+    with wire(place(mirror, mirror=True), place(primary)).source as source:
+        with pytest.raises(RegistryError) as caught:
+            read(source, held.content)
+        assert caught.value.code == AGAIN
+        assert read(source, held.content) == held.layer
+    assert primary.asked("/blobs/")
+
+
+def test_what_the_primary_gives_is_final(start: Start) -> None:
+    server = start()
+    held = model(server)
+    server.on("/blobs/", changed(b"x" * len(held.layer)))
+    with wire(place(server)).source as source:
+        for _ in range(2):
+            with pytest.raises(ContentError) as caught:
+                read(source, held.content)
+            assert caught.value.code == "SM5001"
 
 
 def test_a_mirror_that_is_down_is_passed_over(start: Start) -> None:
