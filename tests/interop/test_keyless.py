@@ -12,10 +12,15 @@ from typing import Any
 
 import pytest
 
+from secmount.publish import sample
+from secmount.publish.layout import LayoutWriter
+from secmount.registry.layout import LayoutSource
+from secmount.trust.formats.bundle import V03
 from tests.interop import model
 from tests.interop.peers.run import registry, run
 from tests.interop.peers.sigstore import IDENTITY, PrivateSigstore, private_sigstore
 from tests.interop.product import Answer, Product, mounting
+from tests.support.relay import relay
 
 pytestmark = pytest.mark.peer
 PROVENANCE = "https://slsa.dev/provenance/v1"
@@ -29,6 +34,7 @@ class Signed:
 
     sigstore: PrivateSigstore
     layout: Path
+    python: Path  # another one, signed by sigstore-python
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,14 @@ def signed(tmp_path_factory: pytest.TempPathFactory, files: Path) -> Iterator[Si
         sigstore.cosign("attest", *words, f"{name}@{digest}")
         layout = folder / "layout"
         run("oras", "copy", "-r", "--from-plain-http", f"{name}:v1", "--to-oci-layout", f"{layout}:v1")
-    yield Signed(sigstore, layout)
+        python = folder / "python"
+        sample.pack(str(python), "v1")
+        with LayoutSource(str(python)) as source, LayoutWriter(str(python)) as writer:
+            head = source.head("v1", None)
+            sigstore.sign_in_python(str(head.digest), folder / "bundle.json")
+            made = writer.add_blob((folder / "bundle.json").read_bytes(), V03)
+            writer.add_manifest([made], artifact_type=V03, subject=head)
+    yield Signed(sigstore, layout, python)
 
 
 @pytest.fixture
@@ -98,6 +111,14 @@ def test_it_is_mounted(product: Product, layout: Path, tmp_path: Path) -> None:
     assert model.read(target) == model.SEEN
     assert answer.document["decision"]["signers"] == ["ci"]
     assert product.run("unmount", str(target)).exit == 0
+
+
+def test_what_sigstore_python_signed(product: Product, signed: Signed, tmp_path: Path) -> None:
+    shutil.copytree(signed.python, tmp_path / "python")
+    answer = verify(product, tmp_path / "python")
+    assert answer.exit == 0, answer.document["error"]
+    again = verify(product, tmp_path / "python")
+    assert again.exit == 0 and again.document["considered"] == answer.document["considered"]
 
 
 def test_another_identity_issuer_or_root(product: Product, layout: Path, tmp_path: Path, signed: Signed) -> None:
@@ -170,9 +191,5 @@ def test_one_thing_changed(product: Product, signed: Signed, tmp_path: Path, cha
 
 def _with_bundles(source: Path, target: Path, change: Change) -> str:
     """Copy a layout, every bundle in it changed and its referrer made to fit; give the artifact's digest."""
-    from secmount.publish.layout import LayoutWriter
-    from secmount.registry.layout import LayoutSource
-    from tests.support.relay import relay
-
     with LayoutSource(str(source)) as layout, LayoutWriter(str(target)) as writer:
         return relay(layout, writer, "v1", change)

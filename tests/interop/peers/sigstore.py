@@ -12,6 +12,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -68,6 +69,39 @@ class PrivateSigstore:
             cwd=self.folder,
             environment=home,
         )
+
+    def sign_in_python(self, digest: str, bundle: Path) -> None:
+        """Sign the sha256 `digest` as cosign does, but with sigstore-python, and write its bundle."""
+        trust = {
+            "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+            "trustedRoot": json.loads(self.trusted_root.read_text()),
+            "signingConfig": json.loads((self.folder / "signing_config.json").read_text()),
+        }
+        authority = str(self.folder / "issuer-ca.pem")
+        environment = {**os.environ, "HOME": str(self.folder / "home"), "REQUESTS_CA_BUNDLE": authority}
+        words = [json.dumps(trust), self.token(), digest.removeprefix("sha256:"), str(bundle)]
+        command = [sys.executable, "-c", _SIGN, *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+_SIGN = """
+import sys
+from pathlib import Path
+from sigstore.dsse import StatementBuilder, Subject
+from sigstore.models import ClientTrustConfig
+from sigstore.oidc import IdentityToken
+from sigstore.sign import SigningContext
+
+trust, token, digest, path = sys.argv[1:]
+statement = StatementBuilder(
+    subjects=[Subject(name="artifact", digest={"sha256": digest})],
+    predicate_type="https://sigstore.dev/cosign/sign/v1",
+    predicate={},
+).build()
+with SigningContext.from_trust_config(ClientTrustConfig.from_json(trust)).signer(IdentityToken(token)) as signer:
+    Path(path).write_text(signer.sign_dsse(statement).to_json())
+"""
 
 
 @contextmanager
