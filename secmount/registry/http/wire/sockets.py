@@ -66,7 +66,11 @@ class Watched:
         if self._timeout:
             self._sock.settimeout(min(self._timeout, self._left()))
         begun = time.monotonic()
-        count = raw.readinto(buffer)
+        try:
+            count = raw.readinto(buffer)
+        except TimeoutError:
+            self._left()  # if it was the deadline that cut the wait short, it says so
+            raise
         self._waited += time.monotonic() - begun
         self._received += count or 0
         if self._timeout and self._waited > self._timeout:

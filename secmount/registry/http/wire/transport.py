@@ -125,6 +125,7 @@ class Transport:
                 timeout=urllib3.Timeout(connect=step, read=step),
             )
         except FAULTS as err:
+            self._deadline.left()
             raise failure(err, subject=url.place) from err
         return Answer(response, url, own=own)
 
