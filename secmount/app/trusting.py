@@ -8,7 +8,7 @@ from dataclasses import asdict
 from secmount.app.assembly import audit_log, default_root, now_ms
 from secmount.audit import events, record
 from secmount.config.value import Config
-from secmount.errors import SecmountError
+from secmount.errors import SecmountError, TrustError
 from secmount.policy import folder
 from secmount.policy.input import Request
 from secmount.trust.root import TrustRoot
@@ -32,7 +32,10 @@ def in_use(config: Config) -> tuple[tuple[Shown, ...], tuple[str, ...]]:
         warnings.append(f"the policy does not load, so its roots are not shown: {err}")
         signers = {}
     rows = [(f"signer {one.name}", one.root) for one in signers.values() if isinstance(one, KeylessSigner)]
-    rows += [(f"kept from {one.url}", one.root) for one in kept.every(config.state, uid=uid)]
+    try:
+        rows += [(f"kept from {one.url}", one.root) for one in kept.every(config.state, uid=uid)]
+    except TrustError as err:
+        warnings.append(f"a kept root is not shown: {err}")
     for role, root in rows:
         found.setdefault(root.digest, ([], root))[0].append(role)
     return tuple(roots.show(", ".join(roles), root, now_ms=now) for roles, root in found.values()), tuple(warnings)

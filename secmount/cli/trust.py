@@ -34,6 +34,7 @@ def show(settings: Settings) -> Outcome:
     """Show the trust roots in use: where from, how old, what is in them, what ends soon.
 
     secmount trust show
+    secmount trust show -o json
     """
     from secmount.app import trusting
 
@@ -67,8 +68,13 @@ def update(
         raise TrustError(
             "SM2205", subject="trust update", got="--offline", want="a connection: the repository is asked"
         )
-    unused = {"--authfile": settings.authfile, "--ca-file": settings.ca_file, "--plain-http": settings.plain_http}
-    for flag, value in unused.items():
+    unused = (
+        ("--authfile", settings.authfile),
+        ("--ca-file", settings.ca_file),
+        ("--plain-http", settings.plain_http),
+        ("--timeout", settings.timeout),
+    )
+    for flag, value in unused:
         if value:
             raise InputError("SM1010", subject="trust update", got=flag, want="no options for registries")
     first = None if bootstrap is None else _file(bootstrap)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from secmount.errors import SecmountError, TrustError
+from secmount.errors import TrustError
 from secmount.local import files, owned
 from secmount.oci import instant
 from secmount.trust.check import certificate
@@ -159,11 +159,3 @@ def _warnings(root: TrustRoot, roots: Roots, parts: tuple[Part, ...], now_ms: in
             word = "ended" if last <= now_ms else "ends"
             found.append(f"the last {kind} {word} at {instant.render(last)}")
     return found
-
-
-def known(state: str, *, uid: int) -> tuple[Kept, ...]:
-    """Give every kept root; one that is damaged is left to `update`."""
-    try:
-        return kept.every(state, uid=uid)
-    except SecmountError:
-        return ()

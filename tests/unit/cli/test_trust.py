@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,7 +63,9 @@ def test_offline_nothing_is_asked(secmount: Desk, repository: tuple[Repository, 
     assert made.asked == []
 
 
-@pytest.mark.parametrize("flag", [("--plain-http",), ("--ca-file", "x.pem"), ("--authfile", "x.json")])
+@pytest.mark.parametrize(
+    "flag", [("--plain-http",), ("--ca-file", "x.pem"), ("--authfile", "x.json"), ("--timeout", "9s")]
+)
 def test_options_of_registries_are_not_taken_in_silence(secmount: Desk, flag: tuple[str, ...]) -> None:
     assert secmount.json("trust", "update", *flag).code == "SM1010"
 
@@ -74,6 +77,19 @@ def test_a_refused_update_has_its_code_and_changes_nothing(secmount: Desk, repos
     assert (found.exit, found.code) == (13, "SM2204")
     assert [root["role"] for root in secmount.json("trust", "show").document["roots"]] == ["default"]
     assert all(row["kind"] != "trust.updated" for row in secmount.log())
+
+
+def test_a_damaged_root_is_said_and_an_update_mends_it(secmount: Desk, repository: tuple[Repository, str]) -> None:
+    _, url = repository
+    words = ("trust", "update", "--url", url, "--bootstrap", "root.json")
+    assert secmount(*words).exit == 0
+    name = kept.digest_of(ROOT).partition(":")[2] + ".json"
+    (Path(kept.folder(f"{secmount.folder}/state", url)) / name).write_bytes(b"{}")
+    shown = secmount.json("trust", "show").document
+    assert len(shown["roots"]) == 1
+    assert shown["warnings"][0].startswith("a kept root is not shown: SM2206")
+    assert secmount(*words).exit == 0
+    assert len(secmount.json("trust", "show").document["roots"]) == 2
 
 
 def test_what_ends_soon_is_said(secmount: Desk, repository: tuple[Repository, str]) -> None:

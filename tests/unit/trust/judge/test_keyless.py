@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -162,6 +163,18 @@ def test_the_nearest_miss_is_told() -> None:
     assert judged(made(), far, near).considered.code == "SM2034"
     missed = judged(made(certifying={"san": "https://eve.test/w"})).considered
     assert (missed.got, missed.want) == ("ci: https://eve.test/w", world.IDENTITY)
+    missed = judged(made(certifying={"san": "https://eve.test/w", "issuer": "https://eve.test"})).considered
+    assert missed.got == "ci: https://eve.test/w, vouched for by https://eve.test"
+    assert missed.want == f"{world.IDENTITY}, vouched for by {GITHUB}"
+
+
+def test_a_jws_is_no_form_of_sigstore() -> None:
+    from secmount.trust.formats import bundle as bundles
+    from secmount.trust.judge.claims import judge
+
+    claim = replace(bundles.parse(made(), declared=V03), algorithm="ES256")
+    found = judge(claim, MODEL, {"ci": world.signer()}, now_ms=NOW_MS)
+    assert (found.signatures, found.considered.code) == ((), "SM2005")
 
 
 def test_an_attestation_is_evidence_of_its_own() -> None:
