@@ -1,4 +1,4 @@
-"""`verify`, `mount`, `unmount`."""
+"""`resolve`, `verify`, `pull`, `mount`, `unmount`."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def resolve(settings: Settings, ref: Ref, platform: OnPlatform = None, fresh: Pu
     """Show which digest a reference means. It needs a rule, as no registry is asked without one; nothing is verified.
 
     secmount resolve ghcr.io/acme/model:v1
+    secmount resolve ghcr.io/acme/model:v1 -q --platform linux/arm64
     """
     from secmount.pipeline.origin import meaning
 
@@ -69,6 +70,7 @@ def verify(
 
     secmount verify ghcr.io/acme/model:v1
     secmount verify oci:/srv/models/bert:v1
+    secmount verify ghcr.io/acme/model:v1 --offline -o json
     """
     from secmount.pipeline.admit import admit
 
@@ -85,6 +87,7 @@ def pull(
     """Put an artifact into the store, if the policy approves, so that it can be mounted without its registry.
 
     secmount pull ghcr.io/acme/model:v1
+    secmount pull ghcr.io/acme/model:v1 --pull always --timeout 10m
     """
     from secmount.pipeline.fetch import Pulled
     from secmount.pipeline.fetch import pull as fetch
@@ -121,6 +124,7 @@ def mount(
 
     secmount mount ghcr.io/acme/model:v1 /mnt/model
     secmount mount oci:/srv/models/bert:v1 /mnt/bert
+    secmount mount ghcr.io/acme/model:v1 ./model --backend copy --exclude '**/*.bin'
     """
     from secmount.pipeline.mount import Placed
     from secmount.pipeline.mount import mount as place
@@ -152,6 +156,7 @@ def unmount(
     """Take a mount, or a copy, away.
 
     secmount unmount /mnt/bert
+    secmount unmount /mnt/bert --lazy
     """
     from secmount.pipeline.unmount import unmount as take_away
 

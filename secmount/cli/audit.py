@@ -67,6 +67,8 @@ def log(
     """List what happened, the newest first: a table on a terminal, a JSON record a line otherwise or with -o json.
 
     secmount audit log --since 7d --verdict denied
+    secmount audit log --reference acme/model --follow
+    secmount audit log --code SM3001 -o json
     """
     exact = {
         "kind": kind,
@@ -87,6 +89,7 @@ def show(settings: Settings, entry: Id) -> Outcome:
     """Tell the whole story of one decision: request, signatures, checks, effects, proof.
 
     secmount audit show 01a20c29
+    secmount audit show 17
     """
     return review.show(configured(settings), entry)
 
@@ -110,9 +113,11 @@ def verify(
     proof: Annotated[str | None, typer.Option("--proof", metavar="FILE", help="Check one proof; needs --key.")] = None,
     key: PublicKey = None,
 ) -> Outcome:
-    """Check that the log is what was signed, and says which entries it continues.
+    """Check that the log is what was signed, and say which entries it continues.
 
     secmount audit verify --full
+    secmount audit verify --checkpoint kept-elsewhere
+    secmount audit verify --proof decision.tlog-proof --key log.vkey
     """
     if proof is not None:
         return review.verify_proof(proof, key)
@@ -140,6 +145,7 @@ def replay(
 ) -> Outcome:
     """Decide again what was recorded: what was not reproducible, and what another policy would change.
 
+    secmount audit replay 01a20c29
     secmount audit replay --all --against new-policy
     """
     with context.opened(settings) as application:
@@ -161,6 +167,7 @@ def export(
     """Export decisions as OPA decision-log lines, or one as a signed SLSA verification summary.
 
     secmount audit export --format opa --since 7d
+    secmount audit export 01a20c29 --format vsa --key vsa.key
     """
     request = context.request("audit export")
     return review.export(configured(settings), settings, request, entry, form=form, key=key, since=since)

@@ -27,6 +27,7 @@ def demo(
     """Pack, sign, verify and mount a small model, then see four attacks refused. Needs no network.
 
     secmount demo
+    secmount demo --keep
     """
     from secmount.cli import walk
 

@@ -26,6 +26,7 @@ def register(application: typer.Typer) -> None:
 def ls(settings: Settings) -> Outcome:
     """List the artifacts that are held and the mounts that are known.
 
+    secmount ls
     secmount ls -o json
     """
     from secmount.app.holding import held_store
@@ -48,6 +49,8 @@ def inspect(
     Nothing is recorded, but with --tree, which pulls like mount does.
 
     secmount inspect /mnt/bert
+    secmount inspect ghcr.io/acme/model:v1
+    secmount inspect oci:/srv/models/bert:v1 --tree
     """
     from secmount.cli import context
     from secmount.cli.view import inspection
@@ -90,6 +93,7 @@ def check(
 ) -> Outcome:
     """Read everything behind a mount again: the bytes are still what was approved.
 
+    secmount check
     secmount check /mnt/bert
     """
     from secmount.cli import context

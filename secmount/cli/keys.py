@@ -55,6 +55,7 @@ def generate(
     """Make a key pair to sign with: the private key readable by you alone, the public key for a policy folder.
 
     secmount key generate release
+    secmount key generate release --encrypt --algorithm ed25519
     """
     from secmount.publish import keys
 
@@ -81,6 +82,7 @@ def sign(
     """Sign an artifact where it is: a cosign v3 bundle is attached to it as a referrer.
 
     secmount sign ghcr.io/acme/bert@sha256:… --key release.key
+    secmount sign oci:/srv/models/bert:v1 --key release.key -a reviewed=yes
     """
     from secmount.app import publishing
     from secmount.app.keyuse import record_use

@@ -47,6 +47,8 @@ def login(
     """Check credentials at a registry and keep them where podman, skopeo and oras look for them, too.
 
     secmount login ghcr.io -u ann --password-stdin < token
+    secmount login docker.io
+    secmount login ghcr.io --get-login
     """
     from secmount.app import accounts
 
@@ -77,6 +79,7 @@ def logout(
     """Forget the credentials of a registry.
 
     secmount logout ghcr.io
+    secmount logout --all
     """
     from secmount.app import accounts
 

@@ -51,6 +51,7 @@ _VERBS = {
     "version": "program.about",
 }
 _SAME = {"umount": "unmount"}
+_EXAMPLE = ("secmount ", "sudo secmount ", "source <(secmount ")  # how a paragraph of examples begins
 _INTERRUPTED = 130
 
 
@@ -90,7 +91,8 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _command(argv: Sequence[str]) -> Any:
-    first = next((word for word in argv if not word.startswith("-")), "")
+    words = [word for word in argv if not word.startswith("-")]
+    first = words[0] if words else ""
     modules = [_VERBS[first]] if first in _VERBS else sorted(set(_VERBS.values()))
     application = typer.Typer(
         rich_markup_mode=None,
@@ -104,7 +106,34 @@ def _command(argv: Sequence[str]) -> Any:
     application.callback()(_top)
     for name in modules:
         importlib.import_module(f"secmount.cli.{name}").register(application)
-    return typer.main.get_command(application)
+    if first in _VERBS:
+        _narrow(application, words)
+    command = typer.main.get_command(application)
+    _keep_examples(command)
+    return command
+
+
+def _keep_examples(command: Any) -> None:
+    r"""Mark paragraphs of examples so that help leaves their lines as they are (click: a line of `\b` before them)."""
+    for inner in getattr(command, "commands", {}).values():
+        _keep_examples(inner)
+    paragraphs = (command.help or "").split("\n\n")
+    marked = [f"\b\n{text}" if text.startswith(_EXAMPLE) else text for text in paragraphs]
+    command.help = "\n\n".join(marked)
+
+
+def _narrow(application: typer.Typer, words: list[str]) -> None:
+    """Leave only the command that the words name: making those beside it takes longer than listing what is mounted."""
+    for word in words[:2]:
+        for command in application.registered_commands:
+            if (command.name or getattr(command.callback, "__name__", "")) == word:
+                application.registered_commands, application.registered_groups = [command], []
+                return
+        groups = [group for group in application.registered_groups if group.name == word]
+        if not groups or groups[0].typer_instance is None:
+            return
+        application.registered_commands, application.registered_groups = [], groups
+        application = groups[0].typer_instance
 
 
 def _top() -> None:

@@ -68,6 +68,7 @@ def check(settings: Settings) -> Outcome:
     """Find everything that is wrong, or dangerous, in the policy folder.
 
     secmount policy check
+    secmount policy check --policy ./policy -o json
     """
     from secmount.app.assembly import default_root
     from secmount.authoring import check as authoring

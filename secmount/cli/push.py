@@ -70,6 +70,7 @@ def push(
     """Push files and folders to a registry or into a layout; the same content gives the same digest.
 
     secmount push ghcr.io/acme/bert:v1 config.json weights.safetensors tokenizer
+    secmount push oci:/srv/models/bert:v1 ./bert
     """
     from secmount.app import publishing
     from secmount.publish.pack.layers import Options

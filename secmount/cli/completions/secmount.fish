@@ -317,7 +317,7 @@ complete -c secmount -n '__secmount_at push' -F
 complete -c secmount -n '__secmount_next audit' -a log -d 'List what happened, the newest first'
 complete -c secmount -n '__secmount_next audit' -a show -d 'Tell the whole story of one decision'
 complete -c secmount -n '__secmount_next audit' -a stats -d 'Count'
-complete -c secmount -n '__secmount_next audit' -a verify -d 'Check that the log is what was signed, and says which entries it continues'
+complete -c secmount -n '__secmount_next audit' -a verify -d 'Check that the log is what was signed, and say which entries it continues'
 complete -c secmount -n '__secmount_next audit' -a prove -d 'Write the proof that an entry is in the log, for somebody who has only the log\'s public key'
 complete -c secmount -n '__secmount_next audit' -a replay -d 'Decide again what was recorded'
 complete -c secmount -n '__secmount_next audit' -a export -d 'Export decisions as OPA decision-log lines, or one as a signed SLSA verification summary'

@@ -28,7 +28,11 @@ def register(application: typer.Typer) -> None:
 
 @common("version")
 def version(_: Settings) -> Outcome:
-    """Print the version, the Python and the kernel."""
+    """Print the version, the Python and the kernel.
+
+    secmount version
+    secmount --version
+    """
     fields = {"version": __version__, "python": platform.python_version(), "kernel": platform.release()}
     text = f"secmount {__version__} (Python {fields['python']}, Linux {fields['kernel']})"
     return Outcome("version", (text,), fields)
