@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from secmount.errors import InputError, Place
-from secmount.local.toml import Path, nearest_line
+from secmount.local.toml import Path, lines, nearest_line
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)", re.ASCII)
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -27,7 +27,7 @@ class Table:
 
     def misuse(self, *keys: str, got: str, want: str) -> InputError:
         """Make the error for the key at `keys`."""
-        line = nearest_line(self.source, (*self.path, *keys))
+        line = nearest_line(lines(self.source), (*self.path, *keys))
         return InputError("SM1103", subject=self.file, got=got, want=want, place=Place(self.file, line))
 
     def wrong(self, key: str, want: str) -> InputError:

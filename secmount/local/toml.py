@@ -23,9 +23,8 @@ def line_of(err: ValueError) -> int | None:
     return int(found[1]) if found else None
 
 
-def nearest_line(text: str, path: Path) -> int | None:
-    """Give the line of the key at `path`, else of the nearest thing around it."""
-    found = lines(text)
+def nearest_line(found: Mapping[Path, int], path: Path) -> int | None:
+    """Give the line of the key at `path`, else of the nearest thing around it; `found` is what `lines` gave."""
     while path and path not in found:
         path = path[:-1]
     return found.get(path)

@@ -6,7 +6,6 @@ name) replaces either. As root only the files under /etc are read, and only if t
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -156,6 +155,8 @@ def is_loopback(host: str) -> bool:
     name = host.rpartition(":")[0] if re.search(r":[0-9]+\Z", host) else host
     if name == "localhost" or name.endswith(".localhost"):
         return True
+    import ipaddress  # only insecure hosts are looked at, and it costs 3 ms
+
     try:
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from secmount.errors import InputError, Place, RegistryError
-from secmount.local.toml import Path, line_of, nearest_line
+from secmount.local.toml import Path, line_of, lines, nearest_line
 from secmount.oci import reference
 from secmount.registry.hosts.value import Pull
 
@@ -115,7 +115,7 @@ def parse(data: bytes, *, file: str) -> Registries:
     except (ValueError, RecursionError) as err:
         line = line_of(err) if isinstance(err, ValueError) else None
         raise RegistryError("SM4221", subject=file, got=str(err), want="TOML", place=Place(file, line)) from err
-    reader = _Reader(file, text, [])
+    reader = _Reader(file, lines(text), [])
     if isinstance(values.get("registries"), dict):
         raise RegistryError("SM4222", subject=file, got="[registries.…]", place=reader.place(("registries",)))
     reader.known(values, _TOP | _TOP_UNUSED, ())
@@ -130,11 +130,11 @@ def parse(data: bytes, *, file: str) -> Registries:
 @dataclass(frozen=True, slots=True)
 class _Reader:
     file: str
-    source: str
+    lines: Mapping[Path, int]
     warnings: list[str]
 
     def place(self, path: Path) -> Place:
-        return Place(self.file, nearest_line(self.source, path))
+        return Place(self.file, nearest_line(self.lines, path))
 
     def wrong(self, path: Path, got: object, want: str) -> RegistryError:
         shown = f"{path[-1]} = {got!r}"

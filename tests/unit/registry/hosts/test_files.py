@@ -190,6 +190,28 @@ def test_plain_http_is_for_the_named_registry_not_for_its_mirrors(system: System
     assert primary.access.credentials and primary.access.verify and not primary.access.or_http
 
 
+def test_a_host_itself_is_reached_whatever_names_lead_elsewhere(system: System) -> None:
+    lab = conf("m.example/lab", prefix="lab.io", more="insecure = true")
+    system.system(conf("m.example/hub", prefix="ghcr.io") + lab)
+    assert system.hosts().access("ghcr.io").host == "ghcr.io"
+    assert system.hosts().access("m.example").verify, "one of two says so"
+    system.system(lab)
+    found = system.hosts().access("m.example")
+    assert not found.verify and not found.credentials and found.credential_key == "m.example"
+    assert system.hosts().access("m.example:5000").verify
+    assert system.hosts(plain_http=True).access("m.example").scheme == "http"
+
+
+@pytest.mark.parametrize(("location", "blocked"), [("ghcr.io", True), ("ghcr.io/acme", False)])
+def test_a_host_is_blocked_where_all_of_it_is(system: System, location: str, blocked: bool) -> None:
+    system.system(f'[[registry]]\nlocation = "{location}"\nblocked = true\n')
+    if blocked:
+        with pytest.raises(RegistryError, match="SM4220"):
+            system.hosts().access("ghcr.io")
+    else:
+        assert system.hosts().access("ghcr.io").host == "ghcr.io"
+
+
 def test_warnings_are_those_of_the_files(system: System) -> None:
     path = system.system("x = 1\n")
     assert system.hosts().warnings == (f"{path}:1: x: not known, and not used",)
