@@ -52,6 +52,7 @@ _VERBS = {
 }
 _SAME = {"umount": "unmount"}
 _EXAMPLE = ("secmount ", "sudo secmount ", "source <(secmount ")  # how a paragraph of examples begins
+_NO_COMMAND = "NoArgsIsHelpError"  # of the click that typer carries: its message is the help
 _INTERRUPTED = 130
 
 
@@ -72,6 +73,9 @@ def run(argv: Sequence[str]) -> int:
     except SecmountError as err:
         outcome = Outcome(_verb(argv), error=err)
     except TyperException as err:
+        if settings.output != "json" and type(err).__name__ == _NO_COMMAND:
+            print(err.format_message(), file=sys.stderr)
+            return 2
         outcome = Outcome(_verb(argv), error=_misuse(err, argv))
     except Exception as err:  # noqa: BLE001  # the last door: a bug is reported with its code, never granted
         outcome = Outcome(_verb(argv), error=SecmountError("SM9001", got=f"{type(err).__name__}: {err}"))
@@ -163,7 +167,8 @@ def _misuse(err: TyperException, argv: Sequence[str]) -> InputError:
     verb = _verb(argv)
     words = ["secmount", *([] if verb == "usage" else verb.split("-", 1) if verb not in _VERBS else [verb])]
     more = () if verb == "usage" else (f"{' '.join(words)} --help",)
-    return InputError("SM1010", subject=" ".join(words), got=err.format_message(), help=more)
+    got = "no command" if type(err).__name__ == _NO_COMMAND else err.format_message()
+    return InputError("SM1010", subject=" ".join(words), got=got, help=more)
 
 
 def _interrupted(settings: Settings, argv: Sequence[str]) -> int:

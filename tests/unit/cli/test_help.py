@@ -57,3 +57,10 @@ def test_every_option_says_something(command: Command) -> None:
 def test_examples_keep_their_lines(secmount: Desk) -> None:
     shown = secmount("policy", "init", "--help").out
     assert "  secmount policy init --from ghcr.io/acme/model:v1\n" in shown and "\b" not in shown
+
+
+@pytest.mark.parametrize("words", [(), ("policy",), ("audit",)])
+def test_a_group_alone_shows_its_commands(secmount: Desk, words: tuple[str, ...]) -> None:
+    result = secmount(*words)
+    assert result.exit == 2 and "Commands:\n" in result.err and "\\u{" not in result.err
+    assert secmount.json(*words).document["error"]["got"] == "no command"
