@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast, get_args
 
 from secmount.errors import InputError, Place, RegistryError
@@ -115,7 +116,7 @@ def parse(data: bytes, *, file: str) -> Registries:
     except (ValueError, RecursionError) as err:
         line = line_of(err) if isinstance(err, ValueError) else None
         raise RegistryError("SM4221", subject=file, got=str(err), want="TOML", place=Place(file, line)) from err
-    reader = _Reader(file, lines(text), [])
+    reader = _Reader(file, text, [])
     if isinstance(values.get("registries"), dict):
         raise RegistryError("SM4222", subject=file, got="[registries.…]", place=reader.place(("registries",)))
     reader.known(values, _TOP | _TOP_UNUSED, ())
@@ -127,11 +128,15 @@ def parse(data: bytes, *, file: str) -> Registries:
     return Registries(entries, _aliases(reader, values), tuple(reader.warnings))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Reader:
     file: str
-    lines: Mapping[Path, int]
+    source: str
     warnings: list[str]
+
+    @cached_property
+    def lines(self) -> Mapping[Path, int]:
+        return lines(self.source)
 
     def place(self, path: Path) -> Place:
         return Place(self.file, nearest_line(self.lines, path))
