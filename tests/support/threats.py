@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.unit.policy.attacks import ROWS as DECISIONS
+from tests.unit.trust.attacks.formats import ROWS as FORMATS
 from tests.unit.trust.attacks.rows import ROWS as CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/threat-model.md"
 TRUST, POLICY = "tests/unit/trust/test_attacks_keyless.py", "tests/unit/policy/attacks/test_attacks.py"
+SHAPES = "tests/unit/trust/test_attacks_formats.py"
 HTTP, ORIGIN = "tests/unit/registry/http", "tests/unit/cli/test_origin.py"
 TREE, LIES = "tests/unit/tree/test_hostile.py", f"{HTTP}/test_lies.py::test_a_lie_ends_as_documented"
 
@@ -188,6 +190,8 @@ def attacks() -> Iterator[tuple[str, str, str, str]]:
     """Give (id, attack, code, file of the test)."""
     for row in CHECKS:
         yield row.id, row.attack, row.code, TRUST
+    for one in FORMATS:
+        yield one.id, one.attack, one.code, SHAPES
     for name, text, code in DECISIONS:
         yield name, text, code, POLICY
 

@@ -15,18 +15,13 @@ from rfc3161_client import VerifierBuilder, decode_timestamp_response
 
 from secmount.errors import TrustError
 from secmount.oci import instant
-from secmount.trust.check import certificate, chain, cms, der
+from secmount.trust.check import certificate, chain, cms
 from secmount.trust.check.certificate import Certificate
 from secmount.trust.check.chain import Verified
 from secmount.trust.check.cms import Token
 from secmount.trust.root import Authority
 
 STAMP_LIMIT = 64 << 10  # bytes; those of public authorities, with their chain, have 6 KiB
-
-
-def whole(token: bytes) -> bytes:
-    """Give the granted response that a bare time-stamp token (as Notary signatures carry it) came in."""
-    return der.wrap(der.SEQUENCE, der.wrap(der.SEQUENCE, der.wrap(der.INTEGER, b"\x00")), token)
 
 
 def verify(stamp: bytes, signature: bytes, authorities: tuple[Authority, ...], *, second: bool = True) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from secmount.errors import ContentError, TrustError
 from secmount.oci import exact, instant
 from secmount.oci.digest import Digest
+from secmount.trust.check import der
 from secmount.trust.claim import CertificateChain, Claim, Payload
 from secmount.trust.encoding import decode_base64
 from secmount.trust.evidence import MATERIAL_LIMIT
@@ -148,7 +149,12 @@ def _stamps(text: Any) -> tuple[bytes, ...]:
         return ()
     if not isinstance(text, str) or not text:
         raise _malformed(_STAMP, repr(text), "base64")
-    return (_base64(text, _STAMP),)
+    return (_response(_base64(text, _STAMP)),)
+
+
+def _response(token: bytes) -> bytes:
+    """Give the granted response (RFC 3161 section 2.4.2) that a bare token came in."""
+    return der.wrap(der.SEQUENCE, der.wrap(der.SEQUENCE, der.wrap(der.INTEGER, b"\x00")), token)
 
 
 def _base64(text: str, name: str) -> bytes:
