@@ -73,7 +73,7 @@ def run(argv: Sequence[str]) -> int:
     except SecmountError as err:
         outcome = Outcome(_verb(argv), error=err)
     except TyperException as err:
-        if settings.output != "json" and type(err).__name__ == _NO_COMMAND:
+        if type(err).__name__ == _NO_COMMAND:
             print(err.format_message(), file=sys.stderr)
             return 2
         outcome = Outcome(_verb(argv), error=_misuse(err, argv))
@@ -167,8 +167,7 @@ def _misuse(err: TyperException, argv: Sequence[str]) -> InputError:
     verb = _verb(argv)
     words = ["secmount", *([] if verb == "usage" else verb.split("-", 1) if verb not in _VERBS else [verb])]
     more = () if verb == "usage" else (f"{' '.join(words)} --help",)
-    got = "no command" if type(err).__name__ == _NO_COMMAND else err.format_message()
-    return InputError("SM1010", subject=" ".join(words), got=got, help=more)
+    return InputError("SM1010", subject=" ".join(words), got=err.format_message(), help=more)
 
 
 def _interrupted(settings: Settings, argv: Sequence[str]) -> int:
