@@ -56,7 +56,7 @@ def _assemble(held: Held, store: Store, options: Options, key: str) -> Tree:
     root, withheld = obligations.meet(flat.root, asked)
     withheld += tuple((item.path, item.reason) for item in approved.decision.withheld)
     if asked.files is not None:
-        obligations.check_files(root, asked.files, withheld)
+        obligations.check_files(root, asked.files, withheld, partial=asked.files_partial)
     root, narrowed = select.narrow(root, options.selection)
     if asked.symlinks == "inside":
         links.check(root, ((path, node) for path, node in walk(root) if isinstance(node, Symlink)))

@@ -66,7 +66,8 @@ def _key(approved: Approved, options: Options) -> str:
 def _obligations(asked: Obligations) -> list[object]:
     files = None if asked.files is None else {path: str(digest) for path, digest in asked.files.items()}
     digests = sorted(map(str, asked.forbid_digests))
-    return [_texts(asked.exclude), _texts(asked.forbid_paths), digests, asked.max_unpacked_size, asked.symlinks, files]
+    size, partial = asked.max_unpacked_size, asked.files_partial
+    return [_texts(asked.exclude), _texts(asked.forbid_paths), digests, size, asked.symlinks, files, partial]
 
 
 def _texts(patterns: tuple[Pattern, ...]) -> list[str]:

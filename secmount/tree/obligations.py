@@ -42,10 +42,10 @@ def meet(root: Directory, asked: Obligations) -> tuple[Directory, Withheld]:
     return without(root, reasons), tuple(sorted(reasons.items()))
 
 
-def check_files(root: Directory, wanted: Mapping[str, Digest], withheld: Withheld) -> None:
+def check_files(root: Directory, wanted: Mapping[str, Digest], withheld: Withheld, *, partial: bool) -> None:
     """Hold the tree against a signed list of files: the same paths, the same digests, no link.
 
-    A path of the list that is not there must have been withheld. Raise `ContentError` SM5120.
+    If `partial`, a path of the list may be missing that was withheld, and no other. Raise `ContentError` SM5120.
     """
     found: dict[str, File] = {}
     for path, node in walk(root):
@@ -53,7 +53,7 @@ def check_files(root: Directory, wanted: Mapping[str, Digest], withheld: Withhel
             raise ContentError("SM5120", subject=path, got="a symlink", want="the files that were signed")
         if isinstance(node, File):
             found[path] = node
-    gone = {path for path, _ in withheld}
+    gone = {path for path, _ in withheld} if partial else set[str]()
     for path in sorted(wanted.keys() | found.keys()):
         file, digest = found.get(path), wanted.get(path)
         got = str(file.digest) if file else "no such file"

@@ -112,7 +112,7 @@ def model() -> Directory:
 
 
 def test_the_files_that_were_signed() -> None:
-    obligations.check_files(model(), signed(model()), ())
+    obligations.check_files(model(), signed(model()), (), partial=True)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,28 @@ def test_the_files_that_were_signed() -> None:
 )
 def test_files_that_were_not_signed(changed: Directory) -> None:
     with pytest.raises(ContentError) as caught:
-        obligations.check_files(changed, signed(model()), ())
+        obligations.check_files(changed, signed(model()), (), partial=True)
     assert caught.value.code == "SM5120"
 
 
 def test_signed_files_may_be_missing_only_where_they_were_withheld() -> None:
-    partial = folder({"a": WEIGHTS})
-    obligations.check_files(partial, signed(model()), (("d/b", "exclude d/**"),))
+    rest = folder({"a": WEIGHTS})
+    obligations.check_files(rest, signed(model()), (("d/b", "exclude d/**"),), partial=True)
     with pytest.raises(ContentError) as caught:
-        obligations.check_files(partial, signed(model()), (("d/c", "exclude d/**"),))
+        obligations.check_files(rest, signed(model()), (("d/c", "exclude d/**"),), partial=True)
     assert (caught.value.code, caught.value.subject) == ("SM5120", "d/b")
+
+
+def test_without_the_rule_s_leave_nothing_may_be_missing_that_was_signed() -> None:
+    with pytest.raises(ContentError) as caught:
+        obligations.check_files(folder({"a": WEIGHTS}), signed(model()), (("d/b", "exclude d/**"),), partial=False)
+    assert (caught.value.code, caught.value.subject) == ("SM5120", "d/b")
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_what_is_withheld_makes_no_room_for_what_was_not_signed(partial: bool) -> None:
+    more = folder({"a": WEIGHTS, "d": folder({"b": TEXT}), ".git": folder({"config": TEXT})})
+    withheld = ((".git/config", "exclude .git/**"),)
+    with pytest.raises(ContentError) as caught:
+        obligations.check_files(more, signed(model()), withheld, partial=partial)
+    assert (caught.value.code, caught.value.subject) == ("SM5120", ".git/config")
