@@ -14,7 +14,6 @@ from secmount.errors import TrustError
 from secmount.oci.manifest import Index, Manifest
 from secmount.trust import meaning, spki
 from secmount.trust.check import key
-from secmount.trust.check.log import Made
 from secmount.trust.claim import CertificateChain, Claim, Envelope, KeyHint
 from secmount.trust.judge import times
 from secmount.trust.judge.force import in_force
@@ -53,6 +52,9 @@ def _attested(
 ) -> tuple[times.Attested, ...]:
     if root is None or not (claim.entries or claim.stamps):
         return ()
+    from secmount.trust.check.log import Made  # X.509 and CMS, a tenth of a second that few keys' signatures need
+    from secmount.trust.judge import attesting
+
     signed = about.raw if claim.signed is None else claim.signed
     payload = claim.content.payload if isinstance(claim.content, Envelope) else None
     made = Made(signed, claim.signature, payload, signer.spki, certified=False)
@@ -60,7 +62,7 @@ def _attested(
         roots = parse(root)
     except TrustError:
         return ()  # the key decides; a root that cannot be read attests nothing
-    return times.sound(claim, made, roots)
+    return attesting.sound(claim, made, roots)
 
 
 def _holders(claim: Claim, about: Manifest | Index, signers: Mapping[str, Signer]) -> tuple[KeySigner, ...]:

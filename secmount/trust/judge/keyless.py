@@ -18,7 +18,7 @@ from secmount.trust.check.fulcio import Identity
 from secmount.trust.check.log import Made
 from secmount.trust.claim import Claim, Envelope
 from secmount.trust.evidence import SignatureTime
-from secmount.trust.judge import times
+from secmount.trust.judge import attesting, times
 from secmount.trust.root import Authority, Roots, TrustRoot
 from secmount.trust.roots.parse import parse
 from secmount.trust.signer import KeylessSigner
@@ -46,7 +46,7 @@ def prove(claim: Claim, leaf: bytes, about: Manifest | Index, root: TrustRoot, *
     if claim.algorithm is not None or not key.holds(holder.key, claim.signature, signed):
         raise TrustError("SM2005", got="a signature that does not hold under its certificate", want="one that does")
     payload = claim.content.payload if isinstance(claim.content, Envelope) else None
-    attested = times.every(claim, Made(signed, claim.signature, payload, leaf, certified=True), roots, second=alone)
+    attested = attesting.every(claim, Made(signed, claim.signature, payload, leaf, certified=True), roots, second=alone)
     if not attested:
         got = "neither a log's promise nor a time stamp"
         raise TrustError("SM2031", got=got, want="a third party's time, for a certificate that lives minutes")

@@ -7,12 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from secmount.errors import TrustError
-from secmount.trust.check import log, stamp
-from secmount.trust.check.log import Made
-from secmount.trust.claim import Claim
 from secmount.trust.evidence import SignatureTime
-from secmount.trust.root import Roots
 
 LOG, STAMP = "transparency log", "timestamp authority"
 
@@ -23,36 +18,6 @@ class Attested:
 
     ms: int
     source: str
-
-
-def every(claim: Claim, made: Made, roots: Roots, *, second: bool) -> tuple[Attested, ...]:
-    """Check every stamp and every log entry of `claim`: all must hold. Give the times; there may be none.
-
-    `second`: stamps are checked by rfc3161-client here; without it, the caller has sigstore-python do that.
-    Raise `TrustError` SM2026 to SM2030.
-    """
-    stamped = tuple(stamp.verify(one, claim.signature, roots.stampers, second=second) for one in claim.stamps)
-    logged = [log.verify(entry, made, roots.logs, stamped_ms=stamped) for entry in claim.entries]
-    return (*(Attested(ms, STAMP) for ms in stamped), *(Attested(ms, LOG) for ms in logged if ms is not None))
-
-
-def sound(claim: Claim, made: Made, roots: Roots) -> tuple[Attested, ...]:
-    """Give the times of those stamps and log entries that hold; the others are nobody's word and add nothing."""
-    found = []
-    for one in claim.stamps:
-        try:
-            found.append(Attested(stamp.verify(one, claim.signature, roots.stampers), STAMP))
-        except TrustError:
-            continue
-    stamped = tuple(one.ms for one in found)
-    for entry in claim.entries:
-        try:
-            ms = log.verify(entry, made, roots.logs, stamped_ms=stamped)
-        except TrustError:
-            continue
-        if ms is not None:
-            found.append(Attested(ms, LOG))
-    return tuple(found)
 
 
 def span(said: SignatureTime, attested: tuple[Attested, ...]) -> SignatureTime:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -79,3 +81,11 @@ def test_the_time_is_what_a_keys_window_is_held_against() -> None:
         assert judged(raw, bounded, root=root).considered.code == "SM2015"
     stolen = signer(RELEASE, revoked_since=NOW_MS)
     assert judged(keyed(), stolen, root=plain_root()).considered.code == "SM2015"
+
+
+def test_a_key_alone_costs_no_certificates() -> None:
+    """Start-up time: X.509, CMS and sigstore are imported where a certificate, an entry or a stamp is looked at."""
+    code = "import sys, secmount.trust.judge.claims; print([n for n in sys.modules if n in {names}])"
+    names = ("cryptography.x509", "rfc3161_client", "sigstore")
+    ran = subprocess.run([sys.executable, "-c", code.format(names=names)], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
