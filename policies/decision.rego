@@ -142,6 +142,8 @@ want["rule"] := name
 # The signers of the rule, in the order in which a principal is credited to them.
 order := [signer | some group in rule.require; some signer in group.signers]
 
+ranks := {signer: rank | some rank, signer in order}
+
 subjects contains input.artifact.digest
 
 subjects contains input.artifact.reached_through.digest
@@ -188,19 +190,10 @@ has(fact, wanted) if {
 	}
 }
 
+# With one `@refs/` in pattern and identity it can only stand for itself, and each side is matched apart.
 is_identity(pattern, identity) if {
-	pattern.ref == null
-	parts := split(identity, "@refs/")
-	count(parts) == 1
-	regex.match(pattern.name, parts[0])
-}
-
-is_identity(pattern, identity) if {
-	is_string(pattern.ref)
-	parts := split(identity, "@refs/")
-	count(parts) == 2
-	regex.match(pattern.name, parts[0])
-	regex.match(pattern.ref, parts[1])
+	count(split(identity, "@refs/")) == pattern.refs + 1
+	regex.match(pattern.regex, identity)
 }
 
 without_ref(identity) := identity if startswith(identity, "https://") == false
@@ -231,7 +224,7 @@ another(signer, fact) if {
 
 another(signer, fact) if {
 	signer.kind == "keyless"
-	unlike(signer.identity, fact.identity)
+	count(split(fact.identity, "@refs/")) != signer.identity.refs + 1
 }
 
 another(signer, fact) if {
@@ -264,27 +257,18 @@ lacks(fact, wanted) if {
 	object.get(fact.claims, [name], null) != value
 }
 
-unlike(pattern, identity) if {
-	pattern.ref == null
-	count(split(identity, "@refs/")) != 1
-}
-
-unlike(pattern, identity) if {
-	is_string(pattern.ref)
-	count(split(identity, "@refs/")) != 2
-}
-
-unlike(pattern, identity) if regex.match(pattern.name, split(identity, "@refs/")[0]) == false
-
-unlike(pattern, identity) if {
-	is_string(pattern.ref)
-	regex.match(pattern.ref, split(identity, "@refs/")[1]) == false
+# What only the pattern tells apart: a regex is for what nothing else does (see `glob.alternatives` on their number).
+unlike(signer, fact) if {
+	signer.kind == "keyless"
+	signer.issuer == fact.issuer
+	has(fact, signer.claims)
+	regex.match(signer.identity.regex, fact.identity) == false
 }
 
 # A model signature counts only with what it says of all files, so not where some are left out.
 whole(signature) if signature.files == null
 
-whole(_) if rule.exclude == []
+whole(_) if rule.exclude.texts == []
 
 whole(_) if rule.model_signing_partial == true
 
@@ -301,12 +285,13 @@ counted_as(signer, fact) := concat(" ", ["x509", fact.identity]) if signer.kind 
 counted := [pair |
 	some signature in input.signatures
 	signature.subject in subjects
-	some signer in order
-	signer in signature.signers
+	some signer in signature.signers
+	rank := ranks[signer]
 	by(policy.signers[signer], signature)
 	whole(signature)
 	pair := {
 		"signer": signer,
+		"rank": rank,
 		"principal": counted_as(policy.signers[signer], signature),
 		"bound_to": signature.bound_to,
 		"time": signature.time,
@@ -335,14 +320,9 @@ met(pairs) if {
 }
 
 # Each principal is credited once, to the first signer in the rule's order that it signed as.
-credited(pairs) := {signer |
+credited(pairs) := {order[rank] |
 	some principal in {pair.principal | some pair in pairs}
-	signer := [candidate |
-		some candidate in order
-		some pair in pairs
-		pair.principal == principal
-		pair.signer == candidate
-	][0]
+	rank := min([pair.rank | some pair in pairs; pair.principal == principal])
 }
 
 enough(pairs) if {
@@ -417,8 +397,18 @@ spared(signer, fact) if {
 }
 
 spared(signer, fact) if {
+	signer.revoked == true
+	unlike(signer, fact)
+}
+
+spared(signer, fact) if {
 	is_number(signer.revoked_since)
 	another(signer, fact)
+}
+
+spared(signer, fact) if {
+	is_number(signer.revoked_since)
+	unlike(signer, fact)
 }
 
 spared(signer, fact) if {
@@ -591,17 +581,16 @@ stands(condition, predicate) if {
 layers := input.artifact.layers
 
 some_match(patterns, text) if {
-	some pattern in patterns
-	regex.match(pattern.regex, text)
+	some pattern in patterns.regexes
+	regex.match(pattern, text)
 }
 
 none_match(patterns, text) if {
-	every pattern in patterns {
-		regex.match(pattern.regex, text) == false
+	is_array(patterns.regexes)
+	every pattern in patterns.regexes {
+		regex.match(pattern, text) == false
 	}
 }
-
-texts(patterns) := [pattern.text | some pattern in patterns]
 
 idle contains "artifact-types" if rule.artifact_types == null
 
@@ -609,12 +598,12 @@ holds contains "artifact-types" if some_match(rule.artifact_types, input.artifac
 
 got["artifact-types"] := input.artifact.artifact_type
 
-want["artifact-types"] := texts(rule.artifact_types)
+want["artifact-types"] := rule.artifact_types.texts
 
 idle contains "media-types" if rule.media_types == null
 
 holds contains "media-types" if {
-	count(rule.media_types) > 0
+	count(rule.media_types.regexes) > 0
 	every layer in layers {
 		some_match(rule.media_types, layer.folded.media_type)
 	}
@@ -625,7 +614,7 @@ got["media-types"] := sort({layer.media_type |
 	not some_match(rule.media_types, layer.folded.media_type)
 })
 
-want["media-types"] := texts(rule.media_types)
+want["media-types"] := rule.media_types.texts
 
 idle contains "annotations" if rule.annotations == {}
 
@@ -665,7 +654,7 @@ holds contains "namespaces" if {
 
 got["namespaces"] := input.request.namespace
 
-want["namespaces"] := texts(rule.namespaces)
+want["namespaces"] := rule.namespaces.texts
 
 # --- floors: they hold whatever rule applies ------------------------------------------------------------------------
 
@@ -702,7 +691,7 @@ got["deny.digests"] := sort({digest | some digest in digests} & denied)
 
 want["deny.digests"] := []
 
-idle contains "deny.media-types" if policy.deny.media_types == []
+idle contains "deny.media-types" if policy.deny.media_types.texts == []
 
 holds contains "deny.media-types" if {
 	count(input.artifact.folded.media_types) >= 3
@@ -722,7 +711,7 @@ got["deny.media-types"] := sort({text |
 want["deny.media-types"] := []
 
 # Paths inside archives are held to the floor by the tree, which alone knows them.
-idle contains "deny.paths" if policy.deny.paths == []
+idle contains "deny.paths" if policy.deny.paths.texts == []
 
 holds contains "deny.paths" if {
 	every layer in layers {
@@ -758,7 +747,7 @@ approved := [layer.index |
 
 kept(layer) if {
 	layer.kind in {"archive", "unknown"}
-	is_array(rule.exclude)
+	is_array(rule.exclude.texts)
 }
 
 kept(layer) if {
@@ -775,8 +764,8 @@ want["layers"] := "at least one layer that is not withheld"
 default obligations := {}
 
 obligations := {
-	"exclude": texts(rule.exclude),
-	"forbid_paths": texts(policy.deny.paths),
+	"exclude": rule.exclude.texts,
+	"forbid_paths": policy.deny.paths.texts,
 	"forbid_digests": policy.deny.digests,
 	"max_unpacked_size": rule.max_unpacked_size,
 	"symlinks": rule.symlinks,

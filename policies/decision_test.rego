@@ -10,7 +10,7 @@ day := 86400000
 
 policy := {
 	"version": 1,
-	"deny": {"digests": [], "media_types": [], "paths": []},
+	"deny": {"digests": [], "media_types": {"texts": [], "regexes": []}, "paths": {"texts": [], "regexes": []}},
 	"max_root_age": null,
 	"signers": {name: signer(name) | some name in ["release", "ci", "qa"]},
 	"rules": {"models": {
@@ -19,7 +19,7 @@ policy := {
 		"require": [{"signers": ["release", "ci"], "threshold": 1}],
 		"artifact_types": null,
 		"media_types": null,
-		"exclude": [{"text": "**/*.pkl", "regex": `^(?:[^/]*/)*[^/]*\.pkl$`}],
+		"exclude": {"texts": ["**/*.pkl"], "regexes": [`^(?:[^/]*/)*[^/]*\.pkl$`]},
 		"annotations": {},
 		"max_size": null,
 		"max_unpacked_size": null,
@@ -182,13 +182,13 @@ test_nothing_is_allowed_without_a_key if {
 }
 
 test_a_malformed_pattern_withholds if {
-	said([], set_rule("exclude", [{"text": "[", "regex": "["}])).approved == [2]
-	said([], set_rule("exclude", [{"text": "x"}])).approved == [2]
+	said([], set_rule("exclude", {"texts": ["["], "regexes": ["["]})).approved == [2]
+	said([], set_rule("exclude", {"texts": ["x"]})).approved == [2]
 }
 
 test_a_malformed_floor_denies if {
 	every key in ["media_types", "paths"] {
-		patch := [{"op": "replace", "path": concat("", ["/deny/", key]), "value": [{"text": "[", "regex": "["}]}]
+		patch := [{"op": "replace", "path": concat("", ["/deny/", key]), "value": {"texts": ["["], "regexes": ["["]}}]
 		said([], patch).allow == false
 	}
 }
@@ -286,10 +286,10 @@ test_floors if {
 	}
 	through := set_input("/artifact/reached_through", {"digest": "sha256:i", "media_type": "application/i"})
 	failed(said(through, set_input("/deny/digests", ["sha256:i"]))) == ["deny.digests"]
-	path := [{"text": "**/model.bin", "regex": `^(?:[^/]*/)*model\.bin$`}]
+	path := {"texts": ["**/model.bin"], "regexes": [`^(?:[^/]*/)*model\.bin$`]}
 	failed(said([], set_input("/deny/paths", path))) == ["deny.paths"]
 	every type in ["m", "a", "c", "x-raw"] {
-		pattern := [{"text": type, "regex": concat("", ["^application/", type, "$"])}]
+		pattern := {"texts": [type], "regexes": [concat("", ["^application/", type, "$"])]}
 		failed(said([], set_input("/deny/media_types", pattern))) == ["deny.media-types"]
 	}
 }
@@ -304,12 +304,12 @@ test_sizes if {
 test_something_must_be_left if {
 	failed(said(set_input("/artifact/layers", []), [])) == ["layers"]
 	failed(said(set_input("/artifact/layers", [layer(0, "a.pkl", "file")]), [])) == ["layers"]
-	failed(said(set_input("/artifact/layers/0/index", 7), set_rule("exclude", []))) == []
-	said(set_input("/artifact/layers/0/index", 7), set_rule("exclude", [])).approved == [1, 2]
+	failed(said(set_input("/artifact/layers/0/index", 7), set_rule("exclude", {"texts": [], "regexes": []}))) == []
+	said(set_input("/artifact/layers/0/index", 7), set_rule("exclude", {"texts": [], "regexes": []})).approved == [1, 2]
 }
 
 test_namespaces if {
-	ml := [{"text": "ml", "regex": "^ml$"}]
+	ml := {"texts": ["ml"], "regexes": ["^ml$"]}
 	said([], set_rule("namespaces", ml)).allow == true
 	failed(said(set_input("/request/namespace", null), set_rule("namespaces", ml))) == ["namespaces"]
 	failed(said(set_input("/request/namespace", "mlx"), set_rule("namespaces", ml))) == ["namespaces"]
@@ -322,15 +322,15 @@ test_annotations if {
 }
 
 test_types if {
-	raw := [{"text": "raw", "regex": "^application/x-raw$"}]
+	raw := {"texts": ["raw"], "regexes": ["^application/x-raw$"]}
 	said([], set_rule("media_types", raw)).allow == true
 	failed(said([], set_rule("artifact_types", raw))) == ["artifact-types"]
 	failed(said(set_input("/artifact/layers/2/folded/media_type", "application/y"), set_rule("media_types", raw))) == ["media-types"]
-	failed(said([], set_rule("media_types", []))) == ["media-types"]
+	failed(said([], set_rule("media_types", {"texts": [], "regexes": []}))) == ["media-types"]
 }
 
 test_only_the_types_that_fail_are_named if {
-	raw := [{"text": "raw", "regex": "^application/x-raw$"}]
+	raw := {"texts": ["raw"], "regexes": ["^application/x-raw$"]}
 	other := [
 		{"op": "replace", "path": "/artifact/layers/2/folded/media_type", "value": "application/y"},
 		{"op": "replace", "path": "/artifact/layers/2/media_type", "value": "application/Y"},
@@ -339,7 +339,7 @@ test_only_the_types_that_fail_are_named if {
 }
 
 test_a_floor_needs_the_types_that_it_is_about if {
-	floor := set_input("/deny/media_types", [{"text": "x", "regex": "^x$"}])
+	floor := set_input("/deny/media_types", {"texts": ["x"], "regexes": ["^x$"]})
 	said([], floor).allow == true
 	failed(said(set_input("/artifact/folded/media_types", []), floor)) == ["deny.media-types"]
 	failed(said(remove("/artifact/folded/media_types/0"), floor)) == ["deny.media-types"]

@@ -13,7 +13,7 @@ flow := object.union(base.signer("flow"), {
 	"kind": "keyless",
 	"principal": null,
 	"issuer": issuer,
-	"identity": {"text": "x", "name": `^https://example/a/b\.yml$`, "ref": "^tags/[^/]*(?:/[^/]*)*$"},
+	"identity": {"text": "x", "regex": `^https://example/a/b\.yml@refs/tags/[^/]*(?:/[^/]*)*$`, "refs": 1},
 	"claims": {"source-repository": "r"},
 	"root": "sha256:root",
 })
@@ -87,7 +87,7 @@ test_nothing_is_allowed_for_a_null if {
 }
 
 test_nothing_is_allowed_without_a_key_of_the_policy if {
-	every key in ["kind", "issuer", "identity", "identity/name", "identity/ref", "claims", "root", "revoked", "revoked_since"] {
+	every key in ["kind", "issuer", "identity", "identity/regex", "identity/refs", "claims", "root", "revoked", "revoked_since"] {
 		said([by_flow], [], remove(concat("", ["/signers/flow/", key]))).allow == false
 	}
 	every key in ["kind", "subject", "root", "revoked", "revoked_since"] {
@@ -122,7 +122,7 @@ test_a_second_ref_never_matches if {
 }
 
 test_an_identity_without_a_ref if {
-	bare := set("/signers/flow/identity/ref", null)
+	bare := set("/signers/flow/identity", {"text": "x", "regex": `^https://example/a/b\.yml$`, "refs": 0})
 	plain := json.patch(by_flow, [{"op": "replace", "path": "/identity", "value": workflow}])
 	said([plain], [], bare).allow == true
 	said([by_flow], [], bare).allow == false
@@ -150,7 +150,7 @@ test_a_principal_is_cut_at_its_last_at if {
 
 test_a_mail_address_is_not_cut if {
 	person := [
-		{"op": "replace", "path": "/signers/flow/identity", "value": {"text": "x", "name": "^[^/]*@example$", "ref": null}},
+		{"op": "replace", "path": "/signers/flow/identity", "value": {"text": "x", "regex": "^[^/]*@example$", "refs": 0}},
 		{"op": "replace", "path": "/signers/flow/claims", "value": {}},
 	]
 	mail := json.patch(by_flow, [
@@ -185,8 +185,8 @@ test_a_revocation_sticks if {
 	said([by_corp], [], revoking(flow)).allow == true
 	every change in [
 		{"issuer": "https://other"}, {"claims": {"source-repository": "s"}}, {"claims": {"absent": "r"}},
-		{"identity": {"text": "x", "name": "^x$", "ref": "^x$"}}, {"identity": {"text": "x", "name": "^x$", "ref": null}},
-		{"identity": {"text": "x", "name": `^https://example/a/b\.yml$`, "ref": "^heads/x$"}},
+		{"identity": {"text": "x", "regex": "^x@refs/x$", "refs": 1}}, {"identity": {"text": "x", "regex": "^x$", "refs": 0}},
+		{"identity": {"text": "x", "regex": `^https://example/a/b\.yml@refs/heads/x$`, "refs": 1}},
 	] {
 		said([by_flow], [], revoking(object.union(json.remove(flow, ["claims", "identity"]), object.union({"claims": {}, "identity": flow.identity}, change)))).allow == true
 	}
@@ -227,7 +227,7 @@ test_rollback if {
 test_models if {
 	files := {"count": 1, "digest": "sha256:f"}
 	model := object.union(by_flow, {"files": files})
-	excluded := set("/rules/models/exclude", [])
+	excluded := set("/rules/models/exclude", {"texts": [], "regexes": []})
 	said([model], [], excluded).allow == true
 	denied_by(said([model], [], []), "signatures")
 	said([model], [], set("/rules/models/model_signing_partial", true)).allow == true

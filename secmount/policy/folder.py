@@ -123,6 +123,7 @@ def _tables(top: Table, files: Files) -> dict[str, Any]:
     deny = tables.read_deny(top.table("deny"))
     named = top.values.get("signers")
     rules = tables.read_rules(top.tables("rules"), named if isinstance(named, dict) else ())
+    tables.check_identities(top, rules, trusted)
     top.finish(later=_LATER)
     return {"signers": trusted, "rules": rules, "deny": deny, "max_root_age": max_root_age}
 

@@ -13,9 +13,12 @@ every wildcard is atomic, because RE2 takes linear time and a backtracking match
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 LENGTH_LIMIT = 1024  # characters of a pattern; RE2 programs stay far below their size limit
+REGEX_COST = 20_000  # about the instructions of one regex for RE2, which has room for 350,000
+REGEXES_LIMIT = 8  # for the patterns of one key; OPA's WebAssembly keeps 100 regexes and fails beyond (`alternatives`)
 MATCH_ANY = "**"
 REF_MARK = "@refs/"
 
@@ -56,6 +59,29 @@ class Identity:
         if len(refs) != (self.ref is not None):
             return False
         return self.name.matches(name) and (self.ref is None or self.ref.matches(refs[0]))
+
+    @property
+    def regex(self) -> str:
+        """Give the regex of the whole, for RE2; it means the same for values with as many `@refs/` as the pattern."""
+        return self.name.regex if self.ref is None else f"{self.name.regex[:-1]}{REF_MARK}{self.ref.regex[1:]}"
+
+
+def alternatives(patterns: Iterable[Pattern]) -> list[str]:
+    """Write `patterns` as a few regexes for RE2, each of which matches what any of its patterns does.
+
+    OPA's WebAssembly keeps the last 100 regexes that it compiled, and when it makes room for another it may free the
+    one in use (wasm/src/regex.cc of OPA 1.22, `reuse`). So no decision may need that many.
+    """
+    found: list[list[str]] = []
+    room = 0
+    for pattern in patterns:
+        cost = len(pattern.regex.encode()) + 32 * pattern.regex.count("[^/]*")
+        if cost > room or not found:
+            found.append([])
+            room = REGEX_COST
+        found[-1].append(pattern.regex)
+        room -= cost
+    return ["|".join(regexes) for regexes in found]
 
 
 def path(text: str) -> Pattern:

@@ -21,7 +21,7 @@ from secmount.oci.manifest import Index
 from secmount.oci.reference import RegistryReference
 from secmount.policy import attestations
 from secmount.policy.credit import attested
-from secmount.policy.glob import Identity, Pattern, fold
+from secmount.policy.glob import Identity, Pattern, alternatives, fold
 from secmount.policy.rules import LAYOUT, AttestationRule, Deny, Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Attestation, Evidence, Signature, SignatureTime
@@ -262,11 +262,7 @@ def _whom(signer: Signer) -> Json:
             identity = signer.identity
             if not isinstance(identity, Identity):
                 raise TypeError(f"the identity of {signer.name} is no pattern of this grammar")
-            pattern = {
-                "text": identity.text,
-                "name": identity.name.regex,
-                "ref": None if identity.ref is None else identity.ref.regex,
-            }
+            pattern = {"text": identity.text, "regex": identity.regex, "refs": int(identity.ref is not None)}
             said = {"issuer": signer.issuer, "identity": pattern, "claims": dict(signer.claims)}
             return whom | {"kind": "keyless", "root": signer.root.digest, **said}
         case X509Signer():
@@ -307,5 +303,5 @@ def _rule(rule: Rule) -> Json:
     }
 
 
-def _patterns(patterns: tuple[Pattern, ...]) -> list[Json]:
-    return [{"text": pattern.text, "regex": pattern.regex} for pattern in patterns]
+def _patterns(patterns: tuple[Pattern, ...]) -> Json:
+    return {"texts": [pattern.text for pattern in patterns], "regexes": alternatives(patterns)}

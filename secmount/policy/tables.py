@@ -17,9 +17,11 @@ from secmount.policy import attestations, glob
 from secmount.policy.glob import Pattern
 from secmount.policy.rules import Bind, Deny, Group, Match, Rule, match
 from secmount.policy.toml import Table, kind, strings
+from secmount.trust.signer import KeylessSigner, Signer
 
 RULES_LIMIT = 1_000
 PATTERNS_LIMIT = 1_000  # patterns of one key; each is matched against every file
+IDENTITIES_LIMIT = 48  # patterns for identities of one decision; with those of six other keys fewer than 100 regexes
 SIGNED_ONLY = (
     "bind",
     "max-age",
@@ -61,6 +63,18 @@ def read_rules(tables: tuple[Table, ...], signers: Collection[str]) -> tuple[Rul
                 table.fault("SM1208", "name", got=f"{rule.name!r}, as in line {other.line}", want="one rule a name")
         rules.append(rule)
     return tuple(rules)
+
+
+def check_identities(top: Table, rules: tuple[Rule, ...], signers: Mapping[str, Signer]) -> None:
+    """Note the rules for which more identity patterns could be needed than one decision may have regexes."""
+    keyless = {name: one for name, one in signers.items() if isinstance(one, KeylessSigner)}
+    revoked = {one.identity.text for one in keyless.values() if one.revoked or one.revoked_since is not None}
+    for at, rule in enumerate(rules):
+        named = {*rule.signers, *(name for wanted in rule.attestations for name in wanted.signers)}
+        count = len(revoked | {keyless[name].identity.text for name in named & keyless.keys()})
+        if count > IDENTITIES_LIMIT:
+            got = f"{count} identities, revoked ones of any rule among them"
+            top.fault("SM1203", "rules", at, "signers", got=got, want=f"at most {IDENTITIES_LIMIT}")
 
 
 def _rule(table: Table, signers: Collection[str]) -> Rule | None:
@@ -206,6 +220,8 @@ def _patterns(table: Table, key: str, read: Callable[[str], Pattern]) -> tuple[P
             patterns.append(read(text))
         except ValueError as err:
             table.fault("SM1206", key, got=repr(text), want=err)
+    if len(glob.alternatives(patterns)) > glob.REGEXES_LIMIT:
+        table.fault("SM1203", key, got=f"{len(texts)} long patterns", want="fewer, or shorter ones")
     return tuple(patterns)
 
 

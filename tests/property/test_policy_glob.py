@@ -104,3 +104,27 @@ def test_reading_a_pattern_gives_one_or_says_why(text: str) -> None:
             assert str(err)
         else:
             assert found.text == text
+
+
+@examples(200)
+@given(patterns=st.lists(PATTERNS, min_size=1, max_size=4), value=VALUES)
+def test_alternatives_match_what_any_of_them_does(patterns: list[str], value: str) -> None:
+    try:
+        read = [glob.path(pattern) for pattern in patterns]
+    except ValueError:
+        return
+    [regex] = glob.alternatives(read)
+    found = re.search(re.sub(r"\$(?=$|\|\^)", r"\\Z", regex), glob.fold(value))
+    assert (found is not None) is any(pattern.matches(value) for pattern in read)
+
+
+@examples(300)
+@given(pattern=st.text("a*/@refs:", max_size=24), value=st.text("ab/@refs:", max_size=24))
+def test_an_identity_is_one_regex_beside_its_refs(pattern: str, value: str) -> None:
+    try:
+        read = glob.identity(pattern)
+    except ValueError:
+        return
+    refs = value.count(glob.REF_MARK) == (read.ref is not None)
+    want = refs and re.fullmatch(read.regex.removeprefix("^").removesuffix("$"), value) is not None
+    assert read.matches(value) is want

@@ -225,3 +225,10 @@ def test_patterns_that_other_dialects_read_otherwise(tmp_path: Path, line: str) 
 def test_denied_digests_are_digests(tmp_path: Path, digest: str) -> None:
     [finding] = errors(tmp_path / "p", f'version = 1\n[deny]\ndigests = ["{digest}"]\n')
     assert (finding.code, finding.place.line) == ("SM1203", 3)
+
+
+def test_long_patterns_have_a_limit_together(tmp_path: Path) -> None:
+    many = ", ".join(f'"{"x" * 200}{number}"' for number in range(1_000))
+    line = f"exclude = [{many}]"
+    finding = only(tmp_path / "p", f'{MATCH}\nsigners = ["release"]\n{line}', line)
+    assert (finding.code, finding.want) == ("SM1203", "fewer, or shorter ones")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from secmount.policy import glob
@@ -145,3 +147,35 @@ def test_hostile_names_take_linear_time(pattern: str, value: str) -> None:
     """A backtracking matcher takes hours here, and the test's own time limit ends it."""
     read = glob.path(pattern)
     assert not any(read.matches(value) for _ in range(100))
+
+
+def test_many_patterns_are_few_regexes() -> None:
+    """OPA's WebAssembly corrupts its memory where more than 100 regexes are needed."""
+    many = [glob.path(f"dir-{number}/**/*.pkl") for number in range(1_000)]
+    regexes = glob.alternatives(many)
+    assert 1 < len(regexes) <= glob.REGEXES_LIMIT
+    assert "|".join(regexes) == "|".join(pattern.regex for pattern in many)
+    assert glob.alternatives([]) == []
+    assert glob.alternatives(many[:1]) == [many[0].regex]
+    assert len(glob.alternatives([glob.path(f"{'*x' * 500}{number}") for number in range(9)])) == 9
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        ("https://a/**@refs/tags/**", "https://a/b/c@refs/tags/v1"),
+        ("https://a/**@refs/tags/**", "https://a/b/c@refs/heads/v1"),
+        ("https://a/**@refs/tags/**", "https://a/b@refs/heads/c@refs/tags/v1"),
+        ("https://a/**@refs/**", "https://a/b"),
+        ("**", "https://a/b@refs/tags/v1"),
+        ("**", "https://a/b"),
+        ("**@refs/*", "x@refs/y"),
+        ("**@refs/*", "x@refs/y/z"),
+        ("a@refs/b", "a@refs/b\n"),
+        ("*a@refs/b", "@refs/a@refs/b"),
+    ],
+)
+def test_an_identity_as_one_regex(pattern: str, value: str) -> None:
+    read = glob.identity(pattern)
+    refs = value.count("@refs/") == (read.ref is not None)
+    assert read.matches(value) is (refs and re.fullmatch(read.regex.strip("^$"), value) is not None)

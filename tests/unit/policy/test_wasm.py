@@ -326,3 +326,21 @@ def test_a_policy_is_read_without_the_engine() -> None:
     program = f"import sys; from secmount.policy import {modules}; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_thousand_patterns_of_every_key_are_judged(tmp_path: Path) -> None:
+    """More than 100 regexes in one evaluation would corrupt the program's memory (OPA's wasm/src/regex.cc, reuse)."""
+    texts = [f'"x{number}/*"' for number in range(1_000)]
+    paths = "[" + ", ".join(texts) + "]"
+    types = "[" + ", ".join([*texts[1:], '"application/*"']) + "]"
+    policy = rule(tmp_path / "p", f"exclude = {paths}", deny=f"paths = {paths}\nmedia-types = {paths}")
+    resolution = artifact(*(layer(f"{number}.bin") for number in range(50)), layer("x999/secret"))
+    given = document(resolution, evidence(signed("release")), request=Request(), now_ms=NOW, newest_ms=None)
+    answer = engine().evaluate(given, policy)
+    assert (answer.allow, [reason.code for reason in answer.deny]) == (False, ["SM3021"])
+    policy = rule(tmp_path / "q", f"exclude = {paths}\nnamespaces = {paths}\nmedia-types = {types}")
+    given = document(
+        resolution, evidence(signed("release")), request=Request(namespace="x9/y"), now_ms=NOW, newest_ms=None
+    )
+    answer = engine().evaluate(given, policy)
+    assert (answer.allow, answer.approved) == (True, tuple(range(50)))

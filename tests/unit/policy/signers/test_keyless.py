@@ -210,3 +210,19 @@ def test_one_identity_under_one_root_has_one_name(tmp_path: Path) -> None:
     for number, other in enumerate((again.replace("acme.json", "other.json"), again.replace("ann@", "bob@"))):
         toml = f"version = 1\n{PERSON}{other}"
         assert len(folder.load(write(tmp_path / str(number), toml, **facts.FILES), uid=UID).signers) == 2
+
+
+def test_a_decision_needs_few_identity_patterns(tmp_path: Path) -> None:
+    """Fewer than 100 regexes in all: see `glob.alternatives`."""
+
+    def found(number: int, count: int, keys: str) -> list[tuple[str, str | None]]:
+        rows = [PERSON.replace("person", f"p{one}").replace("ann@", f"p{one}@") + keys for one in range(count)]
+        names = ", ".join(f'"p{one}"' for one in range(count if not keys else 1))
+        toml = f'version = 1\n{"".join(rows)}[[rules]]\nmatch = "**"\nsigners = [{names}]\n'
+        reading = folder.read(write(tmp_path / str(number), toml, **facts.FILES), uid=UID)
+        return [(row.code, row.subject) for row in reading.findings if row.severity == "error"]
+
+    assert found(0, 48, "") == []
+    assert found(1, 49, "") == [("SM1203", "rules[0].signers")]
+    assert found(2, 48, "revoked = true\n") == []
+    assert found(3, 49, "revoked-since = 2026-01-01T00:00:00Z\n") == [("SM1203", "rules[0].signers")]
