@@ -12,10 +12,12 @@ from pathlib import Path
 
 from tests.unit.policy.attacks import ROWS as DECISIONS
 from tests.unit.trust.attacks.formats import ROWS as FORMATS
+from tests.unit.trust.attacks.formats import ROWS as FORMATS
 from tests.unit.trust.attacks.rows import ROWS as CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/threat-model.md"
+SHAPES = "tests/unit/trust/test_attacks_formats.py"
 TRUST, POLICY = "tests/unit/trust/test_attacks_keyless.py", "tests/unit/policy/attacks/test_attacks.py"
 SHAPES = "tests/unit/trust/test_attacks_formats.py"
 HTTP, ORIGIN = "tests/unit/registry/http", "tests/unit/cli/test_origin.py"
@@ -192,6 +194,8 @@ def attacks() -> Iterator[tuple[str, str, str, str]]:
         yield row.id, row.attack, row.code, TRUST
     for one in FORMATS:
         yield one.id, one.attack, one.code, SHAPES
+    for form in FORMATS:
+        yield form.id, form.attack, form.code, SHAPES
     for name, text, code in DECISIONS:
         yield name, text, code, POLICY
 

@@ -19,7 +19,7 @@ def test_the_page_is_written_from_the_tests() -> None:
 def test_there_are_many_and_each_has_a_code_of_its_own_cause() -> None:
     rows = list(threats.attacks())
     assert len(rows) >= 50
-    assert len({name for name, *_ in rows}) == len(rows)
+    assert len({(where, name) for name, _, _, where in rows}) == len(rows)
     assert all(catalog.entry(code) is not None for _, _, code, _ in rows)
 
 
