@@ -245,6 +245,18 @@ def endless(*, chunked: bool = False) -> Callable[[Seen, Reply], Reply]:
     return lambda _, truth: truth.but(*headers, body=zeros, length=None)
 
 
+def in_chunks(*, missing: int = 0) -> Callable[[Seen, Reply], Reply]:
+    """Give the true bytes, without the last `missing` ones, in chunks."""
+
+    def lie(_: Seen, truth: Reply) -> Reply:
+        assert isinstance(truth.body, bytes)
+        body = truth.body[: len(truth.body) - missing]
+        pieces = (*(body[start : start + 700] for start in range(0, len(body), 700)), b"")
+        return truth.but(("Transfer-Encoding", "chunked"), body=lambda: pieces, length=None)
+
+    return lie
+
+
 def dripping(pause: float, piece: bytes = b" ") -> Callable[[Seen, Reply], Reply]:
     """Send a byte of the body now and then, for ever."""
 

@@ -138,6 +138,9 @@ def refused_range(server: Lying, held: Model) -> None:
 
 LIES = (
     Lie("nothing but the truth", lambda *_: None, layer, FINE),
+    Lie("a blob whose length is not said", on(BLOB, lambda _, truth: truth.but(length=None)), layer, FINE),
+    Lie("a blob in chunks", on(BLOB, lying.in_chunks()), layer, FINE),
+    Lie("a blob in chunks that end early", on(BLOB, lying.in_chunks(missing=1)), layer, "SM5002"),
     Lie("no such tag", on(TAG, lying.error(404, "MANIFEST_UNKNOWN")), tag, "SM4010"),
     Lie("no such manifest", on(BY_DIGEST, lying.error(404, "MANIFEST_UNKNOWN")), pinned, "SM4014"),
     Lie("no such blob", on(BLOB, lying.error(404, "BLOB_UNKNOWN")), layer, "SM4014"),

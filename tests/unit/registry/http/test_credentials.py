@@ -78,7 +78,12 @@ def bearer(start: Start, ca: str, names: Names) -> Pair:
 def test_the_page_has_these_attacks() -> None:
     section = PAGE.read_text().partition("## What it may do to get at credentials")[2].partition("\n## ")[0]
     tests = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    own = {"the_page_has_these_attacks", "who_is_known_is_let_in", "secrets_are_in_no_repr"}
+    own = {
+        "an_identity_token_is_exchanged_at_the_registrys_own_token_server",
+        "the_page_has_these_attacks",
+        "who_is_known_is_let_in",
+        "secrets_are_in_no_repr",
+    }
     assert set(re.findall(r"\| `(\w+)` \|$", section, re.MULTILINE)) == tests - own
 
 
@@ -92,6 +97,16 @@ def test_who_is_known_is_let_in(pair: Pair) -> None:
         )
         assert read(source, pair.held.content) == pair.held.layer
     assert pair.wire.credentials.asked == [(pair.host, REPOSITORY)]
+
+
+def test_an_identity_token_is_exchanged_at_the_registrys_own_token_server(start: Start, ca: str, names: Names) -> None:
+    pair = Pair(start, ca, credential=IdentityToken("refresh me"))
+    with pair.source as source:
+        assert read(source, pair.held.content) == pair.held.layer
+    (seen,) = pair.registry.asked("POST /token$")
+    assert b"grant_type=refresh_token" in seen.body
+    assert b"refresh_token=refresh+me" in seen.body
+    assert seen.authorization is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
