@@ -12,14 +12,12 @@ from pathlib import Path
 
 from tests.unit.policy.attacks import ROWS as DECISIONS
 from tests.unit.trust.attacks.formats import ROWS as FORMATS
-from tests.unit.trust.attacks.formats import ROWS as FORMATS
 from tests.unit.trust.attacks.rows import ROWS as CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/threat-model.md"
-SHAPES = "tests/unit/trust/test_attacks_formats.py"
+SHAPES = "tests/unit/trust/formats/test_attacks.py"
 TRUST, POLICY = "tests/unit/trust/test_attacks_keyless.py", "tests/unit/policy/attacks/test_attacks.py"
-SHAPES = "tests/unit/trust/test_attacks_formats.py"
 HTTP, ORIGIN = "tests/unit/registry/http", "tests/unit/cli/test_origin.py"
 TREE, LIES = "tests/unit/tree/test_hostile.py", f"{HTTP}/test_lies.py::test_a_lie_ends_as_documented"
 
@@ -41,34 +39,55 @@ def attack(file: str, row: str) -> str:
 
 ADVISORIES = (
     Advisory(
-        "CVE-2022-23649", "cosign", "a log entry must be of this very signature", attack(TRUST, "entry-of-another")
+        "CVE-2022-23649, GHSA-ccxc-vr6p-4858",
+        "cosign",
+        "a log entry must be of this very signature",
+        attack(TRUST, "entry-of-another"),
     ),
     Advisory(
-        "CVE-2022-35929, CVE-2022-35930",
+        "CVE-2022-35929, CVE-2022-35930, GHSA-vjxv-45g9-9296, GHSA-739f-hw6h-7wq8",
         "cosign, policy-controller",
         "the signed predicate type decides",
         attack(POLICY, "another-type"),
     ),
-    Advisory("CVE-2022-36056", "cosign", "the log's body is compared on every path", attack(TRUST, "entry-digest")),
     Advisory(
-        "CVE-2023-46737",
+        "CVE-2022-36056, GHSA-8gw7-4j42-w388",
+        "cosign",
+        "the log's body is compared on every path",
+        attack(TRUST, "entry-digest"),
+    ),
+    Advisory(
+        "CVE-2023-46737, GHSA-vfp6-jrw2-99g9",
         "cosign",
         "endless attestations are cut off",
         "tests/unit/trust/test_gather.py::test_more_signatures_than_are_examined",
     ),
     Advisory(
-        "CVE-2024-29902, CVE-2024-29903",
+        "CVE-2024-29902, CVE-2024-29903, GHSA-88jx-383q-w4qc, GHSA-95pr-fxf5-86gv",
         "cosign",
         "sizes and counts are bounded before anything is allocated",
         "tests/unit/trust/test_gather.py::test_sizes_are_compared_before_anything_is_asked_for",
     ),
-    Advisory("CVE-2026-22703", "cosign", "no early way past the log's body", attack(TRUST, "entry-v2-digest")),
     Advisory(
-        "CVE-2026-24122", "cosign", "the whole chain must hold at the signing time", attack(TRUST, "issuer-expired")
+        "CVE-2026-22703, GHSA-whqx-f9j3-ch6m",
+        "cosign",
+        "no early way past the log's body",
+        attack(TRUST, "entry-v2-digest"),
     ),
-    Advisory("CVE-2026-39395", "cosign", "what cannot be parsed is denied", attack(TRUST, "payload-malformed")),
     Advisory(
-        "GHSA-cq38-jh5f-37mq",
+        "CVE-2026-24122, GHSA-wfqv-66vq-46rm",
+        "cosign",
+        "the whole chain must hold at the signing time",
+        attack(TRUST, "issuer-expired"),
+    ),
+    Advisory(
+        "CVE-2026-39395, GHSA-w6c6-c85g-mmv6",
+        "cosign",
+        "what cannot be parsed is denied",
+        attack(TRUST, "payload-malformed"),
+    ),
+    Advisory(
+        "GHSA-cq38-jh5f-37mq, CVE-2024-45395",
         "sigstore-go",
         "log entries, stamps and subjects are bounded",
         "tests/unit/trust/test_formats.py::test_more_certificates_or_hashes_than_are_read",
@@ -81,7 +100,7 @@ ADVISORIES = (
         attack(POLICY, "window-without-time"),
     ),
     Advisory(
-        "CVE-2026-39984",
+        "CVE-2026-39984, GHSA-xm5m-wgh2-rrg3",
         "timestamp-authority",
         "the certificate that signed is the one checked",
         attack(TRUST, "stamp-namesake"),
@@ -101,10 +120,24 @@ ADVISORIES = (
         "attempts are bounded",
         "tests/unit/trust/test_gather.py::test_more_referrers_than_are_read",
     ),
-    Advisory("CVE-2023-33959", "notation", "every manifest is hashed, by tag and of signatures, too", LIES),
+    Advisory(
+        "CVE-2023-33959, GHSA-xhg5-42rf-296r",
+        "notation",
+        "every manifest is hashed, by tag and of signatures, too",
+        LIES,
+    ),
     Advisory("CVE-2024-23332", "notation", "going back is noticed", attack(POLICY, "rollback-of-a-tag")),
     Advisory(
-        "CVE-2024-56138", "notation", "what is said of revocation must be said", attack(POLICY, "silence-on-revocation")
+        "CVE-2024-56138, GHSA-45v3-38pc-874v",
+        "notation",
+        "what is said of revocation must be said",
+        attack(POLICY, "silence-on-revocation"),
+    ),
+    Advisory(
+        "CVE-2023-25656",
+        "notation",
+        "distinguished names are read by cryptography, and each wanted attribute must stand exactly once",
+        attack(POLICY, "attribute-twice"),
     ),
     Advisory(
         "CVE-2022-47633",
@@ -114,7 +147,7 @@ ADVISORIES = (
     ),
     Advisory("CVE-2023-47630", "kyverno", "digests are computed, never taken from a header", LIES),
     Advisory(
-        "CVE-2025-29778",
+        "CVE-2025-29778, GHSA-46mp-8w32-6g94",
         "kyverno",
         "an unknown or unused policy key is an error",
         attack(POLICY, "misspelt-restriction"),
@@ -126,13 +159,13 @@ ADVISORIES = (
         f"{HTTP}/test_credentials.py::test_a_redirect_to_another_host_carries_no_credentials",
     ),
     Advisory(
-        "CVE-2021-41190",
+        "CVE-2021-41190, GHSA-qq97-vm5h-rrhg, GHSA-5j5w-g665-5m35",
         "distribution, containerd",
         "a document is one thing, and what it was announced as",
         "tests/unit/oci/test_manifest.py::test_ambiguous",
     ),
     Advisory(
-        "CVE-2024-3727",
+        "CVE-2024-3727, GHSA-6wvf-f2vw-3425",
         "containers/image",
         "digests are parsed strictly",
         "tests/unit/oci/test_digest.py::test_malformed",
@@ -150,19 +183,19 @@ ADVISORIES = (
         "tests/unit/oci/test_digest.py::test_malformed",
     ),
     Advisory(
-        "CVE-2026-50163, GHSA-8xwf-rjm4-xvhv, CVE-2026-85731",
+        "CVE-2026-50163, GHSA-8xwf-rjm4-xvhv, CVE-2026-85731, GHSA-fxhp-mv3v-67qp, GHSA-m37j-52j7-pjw7",
         "oras-go",
         "nothing is unpacked to a disk; links resolve in the tree",
         f"{TREE}::test_hostile_archive",
     ),
     Advisory(
-        "GHSA-vh4v-2xq2-g5cg, CVE-2026-50151",
+        "GHSA-vh4v-2xq2-g5cg, CVE-2026-50151, GHSA-jxpm-75mh-9fp7",
         "oras-go",
         "no credentials across redirects, nor to an upload's Location",
         "tests/unit/publish/push/test_guards.py::test_an_upload_is_led_elsewhere",
     ),
     Advisory(
-        "CVE-2026-48978, GHSA-28r5-37g7-p6mp",
+        "CVE-2026-48978, GHSA-28r5-37g7-p6mp, GHSA-xf85-363p-868w",
         "oras-go",
         "a bearer realm is judged before it is asked",
         f"{HTTP}/test_credentials.py::test_a_token_server_inside_a_cloud_gets_nothing",
@@ -194,8 +227,6 @@ def attacks() -> Iterator[tuple[str, str, str, str]]:
         yield row.id, row.attack, row.code, TRUST
     for one in FORMATS:
         yield one.id, one.attack, one.code, SHAPES
-    for form in FORMATS:
-        yield form.id, form.attack, form.code, SHAPES
     for name, text, code in DECISIONS:
         yield name, text, code, POLICY
 
