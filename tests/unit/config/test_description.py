@@ -143,3 +143,9 @@ def test_a_file_that_is_no_toml_is_one_fault(tmp_path: Path, text: str, code: st
     (tmp_path / "config.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     found = file.faults(str(tmp_path / "config.toml"), uid=os.geteuid())
     assert [err.code for err in found] == ([code] if code else [])
+
+
+def test_the_page_lists_every_key() -> None:
+    page = (PUBLISHED.parents[1] / "setup.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{key.name}` | {key.says} |" for key in KEYS]
