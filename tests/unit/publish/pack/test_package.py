@@ -318,6 +318,23 @@ class TestChanging:
                 list(package.blobs[0].data)
         assert caught.value.code == "SM1034"
 
+    @pytest.mark.parametrize("change", ["appended", "truncated", "replaced"])
+    def test_while_it_is_read(self, change: str) -> None:
+        Path("weights.bin").write_bytes(bytes(3 << 20))
+        with pack(["weights.bin"], Options("model")) as package:
+            chunks = iter(package.blobs[0].data)
+            next(chunks)
+            if change == "appended":
+                with Path("weights.bin").open("ab") as file:
+                    file.write(b"x")
+            elif change == "truncated":
+                os.truncate("weights.bin", 1 << 20)
+            else:
+                os.utime("weights.bin", (1, 1))
+            with pytest.raises(InputError) as caught:
+                list(chunks)
+        assert caught.value.code == "SM1034"
+
     def test_while_a_folder_is_packed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from secmount.publish.pack import archive
 
