@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from secmount.trust import spki
 
@@ -23,10 +24,16 @@ def test_the_readme_says_whose_they_are(path: Path) -> None:
 
 
 def test_the_examples_hold_copies() -> None:
-    copies = sorted((ROOT / "policies").glob("*/keys/*"))
+    copies = sorted([*(ROOT / "policies").glob("*/keys/*"), *(ROOT / "policies").glob("*/roots/*")])
     assert copies
     for copy in copies:
         assert copy.read_bytes() == (ROOT / "keys" / copy.name).read_bytes(), copy
+
+
+def test_the_readme_says_what_certificates_say() -> None:
+    for path in sorted((ROOT / "keys").glob("*.pem")):
+        subject = x509.load_pem_x509_certificate(path.read_bytes()).subject.rfc4514_string()
+        assert f"| `{path.name}` | `{subject}` |" in (ROOT / "keys" / "README.md").read_text()
 
 
 def test_no_private_key_in_the_repository() -> None:

@@ -10,12 +10,13 @@ import pytest
 
 from secmount.oci.layer import shape
 from secmount.policy import recheck
-from secmount.policy.credit import count, force
+from secmount.policy.credit import attested, count, force
 from secmount.policy.credit.question import Question
 from secmount.policy.glob import path
-from secmount.policy.rules import Deny, Group, Policy, Rule, match
+from secmount.policy.rules import AttestationRule, Deny, Group, Policy, Rule, match
 from secmount.trust.evidence import SignatureTime
 from secmount.trust.signer import KeySigner
+from tests.support import facts
 from tests.support.policies import KEYS, NOW, artifact, evidence, layer, rule, signed
 
 RULE = Rule("r", 1, match("**"), (Group(("release",), 1),))
@@ -82,6 +83,17 @@ def test_one_key_under_two_names_is_credited_once(tmp_path: Path) -> None:
     proof = evidence(signed("release", "ci"), signed("ci", "release", key="release"))
     found = count.credit(Question(artifact(), proof, policy, policy.rules[0], NOW))
     assert (found.met, found.signers) == (False, ("release",))
+
+
+def test_what_is_about_another_artifact_counts_for_nothing(tmp_path: Path) -> None:
+    """Such evidence is refused before; the second look does not rely on it."""
+    policy = rule(tmp_path / "p")
+    proof = evidence(signed("release", about="other"))
+    assert count.credit(Question(artifact(), proof, policy, policy.rules[0], NOW)) == count.Credit(met=False)
+    said = facts.statement("t", {}, "ci", about="other")
+    wanted = AttestationRule(1, "t", ("ci",))
+    asked = Question(artifact(), facts.evidence(said), policy, policy.rules[0], NOW)
+    assert attested.unsuitable(said, wanted, asked) == f"it is about {said.subject}"
 
 
 def test_only_what_is_surely_a_file_is_withheld_whole() -> None:
