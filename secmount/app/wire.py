@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from secmount.app.ways import Ways
-from secmount.registry.credentials import places
-from secmount.registry.credentials.files import CredentialFiles
-from secmount.registry.credentials.programs import Helpers
+from secmount.registry.credentials.files import CredentialFiles, of_user
 from secmount.registry.hosts.files import HostFiles, full_name_of
 from secmount.registry.http.client import Effects
 from secmount.registry.http.settings import HttpSettings
@@ -72,10 +70,13 @@ def hosts(config: Config, ways: Ways) -> HostFiles:
 
 def credentials(config: Config, ways: Ways) -> CredentialFiles:
     """Say whose credentials are used; with `--offline` no helper runs."""
-    uid = os.geteuid()
-    helpers = None if ways.offline else Helpers(config.registry.helpers, os.environ, uid)
-    named = ways.authfile or config.registry.authfile
-    return CredentialFiles(places.reading(os.environ, uid=uid, authfile=named), uid=uid, helpers=helpers)
+    return of_user(
+        os.environ,
+        uid=os.geteuid(),
+        authfile=ways.authfile or config.registry.authfile,
+        programs=config.registry.helpers,
+        offline=ways.offline,
+    )
 
 
 def full_name(text: str, config: Config) -> str | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from secmount.errors import ContentError, RegistryError
 from secmount.oci import exact
 from secmount.registry.credentials.names import host_of, keys_for, normal_host
 from secmount.registry.credentials.value import Basic, Credential, IdentityToken, RegistryToken
+from secmount.value import dataclass
 
 FILE_LIMIT = 1 << 20  # bytes; kubelets allow a secret as much
 SECRET_LIMIT = 64 << 10  # characters of a secret or a user's name

@@ -7,7 +7,6 @@ stores everything. Where nothing is found the next file is asked, and at last no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from secmount.errors import RegistryError, StorageError
 from secmount.local import files
@@ -17,6 +16,7 @@ from secmount.registry.credentials.names import servers_of
 from secmount.registry.credentials.places import AuthPlace
 from secmount.registry.credentials.programs import Helpers
 from secmount.registry.credentials.value import Credential
+from secmount.value import dataclass
 
 _ABSENT = frozenset({"SM7003", "SM7004"})  # a default file that is not there, or is in another user's folder
 
@@ -31,10 +31,15 @@ class Kept:
 
 
 class CredentialFiles:
-    """The files of one user (`asked`, in order). `helpers` None: no program runs (`--offline`)."""
+    """The files of one user (`asked`, in order). `helpers` None: no program runs (`--offline`).
 
-    def __init__(self, asked: Iterable[AuthPlace], *, uid: int, helpers: Helpers | None) -> None:
-        self._places, self._uid, self._helpers = tuple(asked), uid, helpers
+    `unasked`: files that somebody might expect to be asked; where nothing is found a warning names them.
+    """
+
+    def __init__(
+        self, asked: Iterable[AuthPlace], *, uid: int, helpers: Helpers | None, unasked: Iterable[str] = ()
+    ) -> None:
+        self._places, self._uid, self._helpers, self._unasked = tuple(asked), uid, helpers, tuple(unasked)
         self._documents: dict[str, AuthDocument | None] = {}
         self.warnings: list[str] = []
 
@@ -56,6 +61,7 @@ class CredentialFiles:
                 return Kept(credential, found.file)
             if found.store is not None and (credential := self._try(found, host)) is not None:
                 return Kept(credential, found.file, found.store)
+        self._hint()
         return None
 
     def documents(self) -> Iterator[AuthDocument]:
@@ -66,6 +72,12 @@ class CredentialFiles:
             found = self._documents[place.path]
             if found is not None:
                 yield found
+
+    def _hint(self) -> None:
+        for path in self._unasked:
+            text = f"{path} is not asked as root, because its owner could change it; name a file of root's: --authfile"
+            if text not in self.warnings:
+                self.warnings.append(text)
 
     def _ask(self, helper: str, host: str) -> Credential | None:
         if self._helpers is None:
@@ -99,7 +111,7 @@ def of_user(
     """Give the credentials of the user `uid`; `programs`: `[registry] helpers`; `offline`: no helper runs."""
     found = places.reading(environment, uid=uid, authfile=authfile)
     helpers = None if offline else Helpers(programs or {}, environment, uid)
-    return CredentialFiles(found, uid=uid, helpers=helpers)
+    return CredentialFiles(found, uid=uid, helpers=helpers, unasked=places.unasked(environment, uid=uid))
 
 
 def read(place: AuthPlace, *, uid: int) -> AuthDocument | None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from secmount.value import dataclass
 
 ROOTS = "/run/containers/0/auth.json"
 
@@ -47,6 +48,23 @@ def writing(environment: Mapping[str, str], *, uid: int, authfile: str | None) -
     if first.required or uid == 0 or _runtime(environment):
         return first.path
     return os.path.join(config_home(environment), "containers", "auth.json")
+
+
+def unasked(environment: Mapping[str, str], *, uid: int) -> tuple[str, ...]:
+    """Give the files of the user behind `sudo` that are there and, as root, are not asked; for a hint, never read."""
+    name = environment.get("SUDO_USER", "")
+    if uid != 0 or name in ("", "root"):
+        return ()
+    import pwd
+
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        return ()
+    theirs = reading(
+        {"HOME": user.pw_dir, "XDG_RUNTIME_DIR": f"/run/user/{user.pw_uid}"}, uid=user.pw_uid, authfile=None
+    )
+    return tuple(place.path for place in theirs if os.path.lexists(place.path))
 
 
 def config_home(environment: Mapping[str, str]) -> str:

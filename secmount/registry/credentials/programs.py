@@ -14,7 +14,7 @@ import signal
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from secmount.errors import ContentError, RegistryError, StorageError
@@ -22,6 +22,7 @@ from secmount.local import files, owned
 from secmount.oci import exact
 from secmount.registry.credentials.document import basic, plain_token, same_host
 from secmount.registry.credentials.value import Basic, Credential, IdentityToken
+from secmount.value import dataclass
 
 if TYPE_CHECKING:
     import subprocess

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from secmount.errors import RegistryError, StorageError
@@ -17,6 +16,7 @@ from secmount.registry.credentials.document import AuthDocument
 from secmount.registry.credentials.names import host_of, servers_of
 from secmount.registry.credentials.programs import Helpers
 from secmount.registry.credentials.value import Basic
+from secmount.value import dataclass
 
 MODE = 0o600
 _WHAT = "credentials file"

@@ -237,3 +237,20 @@ def test_a_file_is_read_once(home: Home) -> None:
     assert found.find("ghcr.io", "x") == Basic("a", "p")
     path.unlink()
     assert found.find("ghcr.io", "y") == Basic("a", "p")
+
+
+def test_behind_sudo_the_users_files_are_named_and_not_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = home.write(".docker/config.json", b"{ not read at all")
+
+    class Ann:
+        pw_dir, pw_uid = str(home.folder), 4242
+
+    monkeypatch.setattr("pwd.getpwnam", lambda name: {"ann": Ann}[name])
+    home.environment["SUDO_USER"] = "ann"
+    assert places.unasked(home.environment, uid=0) == (str(path),)
+    assert places.unasked(home.environment, uid=USER) == ()
+    for nobody in ("", "root", "nobody-known"):
+        assert places.unasked({"SUDO_USER": nobody}, uid=0) == ()
+    found = CredentialFiles((), uid=0, helpers=None, unasked=places.unasked(home.environment, uid=0))
+    assert found.find("ghcr.io", "x") is None and found.find("ghcr.io", "y") is None
+    assert len(found.warnings) == 1 and str(path) in found.warnings[0]

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from secmount.errors import RegistryError, StorageError
 from secmount.registry.credentials.document import parse
@@ -146,6 +148,32 @@ def test_a_link_of_ones_own_stays_and_what_it_leads_to_is_written(home: Home) ->
     (home.folder / "auth.json").symlink_to(target)
     file(home).put("ghcr.io", ANN)
     assert (home.folder / "auth.json").is_symlink() and set(kept(home, "dotfiles/auth.json")["auths"]) == {"ghcr.io"}
+
+
+JSON: Any = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(10**18), 10**18), st.text(max_size=6)),
+    lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=4), inner, max_size=2)),
+    max_leaves=6,
+)
+OTHERS = st.dictionaries(
+    st.text(max_size=6).filter(lambda key: key not in {"auths", "credHelpers", "credsStore"}), JSON, max_size=3
+)
+ENTRIES = st.dictionaries(
+    st.text(max_size=8).filter(lambda key: "h.io" not in key.lower()),
+    st.dictionaries(st.text(max_size=4), JSON, max_size=2),
+    max_size=3,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(OTHERS, ENTRIES)
+def test_whatever_others_wrote_stays(home: Home, others: dict[str, Any], entries: dict[str, Any]) -> None:
+    document = {**others, "auths": entries}
+    home.write("auth.json", document)
+    file(home).put("h.io", ANN)
+    assert kept(home) == {**others, "auths": {**entries, "h.io": auth("ann", "pä:ss")}}
+    file(home).remove("h.io")
+    assert kept(home) == document
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to somebody else")
