@@ -1,6 +1,8 @@
 """Run by a test in a process of its own: gathers from a layout with a memory in a file, and says what was loaded.
 
-python -m tests.unit.trust.warm LAYOUT DIGEST POLICY MEMORY    POLICY and MEMORY are JSON files; MEMORY is written back
+python -m tests.unit.trust.finding.warm LAYOUT DIGEST POLICY MEMORY
+
+POLICY and MEMORY are JSON files; MEMORY is written back.
 """
 
 from __future__ import annotations

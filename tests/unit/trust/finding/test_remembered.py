@@ -278,7 +278,7 @@ def test_remembered_evidence_needs_no_cryptography(tmp_path: Path) -> None:
     words = [layout.path, row["digest"], str(tmp_path / "policy.json"), str(tmp_path / "memory.json")]
     first, second = (
         subprocess.run(
-            [sys.executable, "-m", "tests.unit.trust.warm", *words],
+            [sys.executable, "-m", "tests.unit.trust.finding.warm", *words],
             capture_output=True,
             text=True,
             timeout=60,

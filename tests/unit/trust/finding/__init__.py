@@ -1,0 +1,1 @@
+"""Where evidence is found, and evidence that is remembered."""

@@ -1,0 +1,1 @@
+"""Formats of signatures beside the Sigstore bundle."""
