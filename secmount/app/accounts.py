@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from secmount.app import wire
@@ -16,6 +15,7 @@ from secmount.registry.credentials.store import AuthFile
 from secmount.registry.credentials.value import Basic, Credential
 from secmount.registry.hosts.value import Access, Location
 from secmount.registry.http.source import HttpSource
+from secmount.value import dataclass
 
 if TYPE_CHECKING:
     from secmount.app.ways import Ways
@@ -94,18 +94,18 @@ def _left(key: str, config: Config, ways: Ways) -> str | None:
     if any(place.required for place in asked):
         return None
     host, _, repository = key.partition("/")
-    kept = CredentialFiles(asked, uid=uid, helpers=_helpers(config)).kept(host, repository)
+    kept = CredentialFiles(asked, uid=uid, helpers=_helpers(config, ways)).kept(host, repository)
     return None if kept is None else kept.file
 
 
 def _file(config: Config, ways: Ways) -> AuthFile:
     uid = os.geteuid()
     path = places.writing(os.environ, uid=uid, authfile=ways.authfile or config.registry.authfile)
-    return AuthFile(path, uid, _helpers(config))
+    return AuthFile(path, uid, _helpers(config, ways))
 
 
-def _helpers(config: Config) -> Helpers:
-    return Helpers(config.registry.helpers, os.environ, os.geteuid())
+def _helpers(config: Config, ways: Ways) -> Helpers | None:
+    return None if ways.offline else Helpers(config.registry.helpers, os.environ, os.geteuid())
 
 
 def _check(host: str, credential: Basic, config: Config, ways: Ways) -> bool:

@@ -32,11 +32,11 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class AuthFile:
-    """The file at `path`; `helpers` are asked where the file names one for the host."""
+    """The file at `path`; `helpers` are asked where the file names one for the host. None: no program runs."""
 
     path: str
     uid: int
-    helpers: Helpers
+    helpers: Helpers | None
 
     def put(self, key: str, credential: Basic) -> Changed:
         """Keep `credential` for `key` (a host, or host/namespace), by the helper named for the host if there is one.
@@ -48,7 +48,7 @@ class AuthFile:
         with self._opened() as (found, write):
             helper = found.helper(host)
             if helper is not None:
-                self.helpers.store(helper, servers_of(host)[0], credential)
+                self._running(helper).store(helper, servers_of(host)[0], credential)
                 return Changed((key,), helper)
             pair = base64.b64encode(f"{credential.username}:{credential.password}".encode()).decode()
             write({**found.values, "auths": {**found.auths, key: {"auth": pair}}})
@@ -74,7 +74,12 @@ class AuthFile:
         return Changed((*gone, *(host for host in erased if host not in gone)))
 
     def _erase(self, helper: str, host: str) -> bool:
-        return any([self.helpers.erase(helper, server) for server in servers_of(host)])
+        return any([self._running(helper).erase(helper, server) for server in servers_of(host)])
+
+    def _running(self, helper: str) -> Helpers:
+        if self.helpers is None:
+            raise RegistryError("SM4204", subject=helper, got="not run with --offline")
+        return self.helpers
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[AuthDocument, Callable[[dict[str, Any]], None]]]:

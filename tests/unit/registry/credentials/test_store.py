@@ -135,6 +135,21 @@ def test_a_helper_named_for_the_host_keeps_and_forgets_it(home: Home) -> None:
     assert (home.folder / "erase").read_text() == "ghcr.io"
 
 
+def test_offline_no_helper_is_run_and_nothing_is_half_done(home: Home) -> None:
+    home.helper("one", f"touch {home.folder}/ran")
+    document = {"auths": {"ghcr.io": auth("a", "p")}, "credHelpers": {"ghcr.io": "one"}}
+    home.write("auth.json", document)
+    offline = AuthFile(str(home.folder / "auth.json"), USER, None)
+    with pytest.raises(RegistryError, match="SM4204"):
+        offline.put("ghcr.io", ANN)
+    with pytest.raises(RegistryError, match="SM4204"):
+        offline.remove("ghcr.io")
+    with pytest.raises(RegistryError, match="SM4204"):
+        offline.clear()
+    assert kept(home) == document and not (home.folder / "ran").exists()
+    assert offline.remove("quay.io").keys == ()
+
+
 def test_logging_out_of_everything(home: Home) -> None:
     home.helper("one", f"cat >> {home.folder}/$1")
     document = {"auths": {"quay.io": auth("q", "p")}, "credHelpers": {"ghcr.io": "one"}, "plugins": {}}
