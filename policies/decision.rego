@@ -295,6 +295,7 @@ counted := [pair |
 		"principal": counted_as(policy.signers[signer], signature),
 		"bound_to": signature.bound_to,
 		"time": signature.time,
+		"expires_ms": signature.expires_ms,
 		"root": signature.root,
 		"files": says(signature),
 		"revoked": revoked(signature),
@@ -375,6 +376,15 @@ valid(pair) if {
 	before_end(signer, pair.time)
 	not_of_the_future(pair.time.not_before_ms)
 	not_of_the_future(pair.time.not_after_ms)
+	unexpired(pair.expires_ms)
+}
+
+unexpired(instant) if instant == null
+
+unexpired(instant) if {
+	is_number(instant)
+	is_number(input.now_ms)
+	input.now_ms < instant
 }
 
 # A revocation sticks to whom it means, whichever signer's it is and whichever signer would count.
@@ -564,6 +574,7 @@ attested(wanted) if {
 	before_end(signer, statement.time)
 	not_of_the_future(statement.time.not_before_ms)
 	not_of_the_future(statement.time.not_after_ms)
+	unexpired(statement.expires_ms)
 	recent_root(signer, statement.root)
 	every condition in wanted.where {
 		stands(condition, statement.predicate)
@@ -803,6 +814,13 @@ moments contains instant if {
 	some stamp in stamps(fact)
 	instant := stamp - skew
 	instant > input.now_ms
+}
+
+moments contains fact.expires_ms if {
+	some facts in [input.signatures, input.attestations]
+	some fact in facts
+	is_number(fact.expires_ms)
+	fact.expires_ms > input.now_ms
 }
 
 stamps(fact) := {stamp |

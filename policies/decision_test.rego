@@ -68,6 +68,8 @@ signed(name) := {
 		"not_after_source": "tsa",
 	},
 	"root": null,
+	"expires": null,
+	"expires_ms": null,
 	"files": null,
 }
 

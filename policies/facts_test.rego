@@ -213,6 +213,17 @@ test_root_age if {
 	said([by_corp], [], set("/max_root_age", 1)).allow == true
 }
 
+test_what_has_run_out if {
+	late := said([by_flow], set(first("expires_ms"), base.now + 1), [])
+	late.allow == true
+	late.valid_until == base.now + 1
+	denied_by(said([by_flow], set(first("expires_ms"), base.now), []), "signer-validity")
+	denied_by(said([by_flow], remove(first("expires_ms")), []), "signatures")
+	denied_by(said([by_flow], set(first("expires_ms"), "later"), []), "signer-validity")
+	base.failed(said([by_flow], stating({"expires_ms": base.now}), attesting(ok))) == ["attestations"]
+	said([by_flow], stating({"expires_ms": base.now + 1}), attesting(ok)).valid_until == base.now + 1
+}
+
 back := set("/rules/models/no_rollback", "tag")
 
 test_rollback if {

@@ -14,11 +14,11 @@ import os
 import platform
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from secmount.errors import StorageError
 from secmount.local.files import lock, read_if_any, remove, write_atomic
 from secmount.local.owned import make_directory
+from secmount.value import dataclass
 
 KEY_FILE = "modules.key"
 KEY_SIZE = 32  # bytes; RFC 2104, the output size of the hash

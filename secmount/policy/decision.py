@@ -7,7 +7,7 @@ policy does not type-check. This guards against mistakes, not against hostile Py
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import InitVar, dataclass, field, replace
+from dataclasses import InitVar, field, replace
 from typing import Literal
 
 from secmount.errors import PolicyError
@@ -21,6 +21,7 @@ from secmount.policy.glob import Pattern
 from secmount.policy.rules import Policy, Rule, choose
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Attestation, Evidence, Signature
+from secmount.value import dataclass
 
 _SEAL = object()  # never leaves this module
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +23,7 @@ from secmount.policy.engine import Answer, Judged
 from secmount.policy.rules import Group, Policy, Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Considered, Evidence, Signature
+from secmount.value import dataclass
 
 SHOWN = 5  # items of a list in a text
 CHAIN = ("signatures", "signer-validity", "root-age", "bind", "max-age", "no-rollback")

@@ -7,13 +7,14 @@ exactly true or false, a check that nobody knows. Design 3.4.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from secmount.errors import PolicyError
 from secmount.oci.manifest import LAYER_LIMIT
 from secmount.policy.rules import Policy
+from secmount.value import dataclass
 
 T = TypeVar("T")
 

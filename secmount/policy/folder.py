@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from secmount.errors import InputError, Place, StorageError
@@ -26,6 +26,7 @@ from secmount.policy.signers import read as signers
 from secmount.policy.signers.bounds import Files
 from secmount.policy.toml import TOML_LIMIT, Document, Finding, Table, parse
 from secmount.trust.root import TrustRoot
+from secmount.value import dataclass
 
 FILES_LIMIT = 2_000  # entries in the folder, ignored ones among them
 DEPTH_LIMIT = 8  # folders in folders

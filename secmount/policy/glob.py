@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from secmount.value import dataclass
 
 LENGTH_LIMIT = 1024  # characters of a pattern; RE2 programs stay far below their size limit
 REGEX_COST = 20_000  # about the instructions of one regex for RE2, which has room for 350,000

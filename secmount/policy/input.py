@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from secmount.oci import canonical, instant
@@ -26,6 +25,7 @@ from secmount.policy.rules import LAYOUT, AttestationRule, Deny, Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Attestation, Evidence, Signature, SignatureTime
 from secmount.trust.signer import KeylessSigner, KeySigner, Signer, X509Signer
+from secmount.value import dataclass
 
 SCHEMA = "secmount.input/v1"
 
@@ -182,6 +182,7 @@ def _signature(signature: Signature) -> Json:
         "annotations": dict(signature.annotations),
         "time": _time(signature.time),
         "root": _root(signature),
+        **_expires(signature),
         "files": _files(signature.files),
     }
 
@@ -199,6 +200,7 @@ def _attestation(fact: Attestation) -> Json:
         "claims": dict(fact.claims),
         "time": _time(fact.time),
         "root": _root(fact),
+        **_expires(fact),
     }
 
 
@@ -207,6 +209,11 @@ def _root(fact: Signature | Attestation) -> Json | None:
         return None
     at = fact.root_updated_ms
     return {"digest": fact.root, "updated": None if at is None else instant.render(at), "updated_ms": at}
+
+
+def _expires(fact: Signature | Attestation) -> Json:
+    at = fact.expires_ms
+    return {"expires": None if at is None else instant.render(at), "expires_ms": at}
 
 
 def _files(files: Mapping[str, Digest] | None) -> Json | None:

@@ -11,7 +11,9 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from secmount.value import dataclass
 
 PEM_LIMIT = 16 << 10  # bytes of a key file; RSA of 16384 bits takes 3 KiB
 

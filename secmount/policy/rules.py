@@ -10,7 +10,7 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from secmount.errors import InputError, Place, PolicyError
@@ -19,6 +19,7 @@ from secmount.oci.reference import registry_name
 from secmount.policy.glob import MATCH_ANY, Pattern
 from secmount.policy.toml import Finding
 from secmount.trust.signer import Signer
+from secmount.value import dataclass
 
 Bind = Literal["repository", "named", "any"]
 Value = str | int | bool

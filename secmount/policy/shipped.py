@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os.path
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import PolicyError
+from secmount.value import dataclass
 
 PROGRAM = "decision.wasm"
 ENTRYPOINT = "secmount/decision"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from secmount.errors import InputError, Place
 from secmount.local.toml import Path, line_of, lines
+from secmount.value import dataclass
 
 TOML_LIMIT = 1 << 20  # bytes of policy.toml
 

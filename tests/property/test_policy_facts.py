@@ -94,6 +94,7 @@ def who(draw: st.DrawFn) -> dict[str, Any]:
     usual = st.one_of(st.just(NOW - 1), st.just(NOW - 1), TIMES)
     time = SignatureTime(draw(usual), None, draw(usual), None)
     common: dict[str, Any] = {"signers": names, "time": time}
+    common["expires_ms"] = draw(st.sampled_from([None] * 6 + [NOW + 1, NOW]))
     if kind == "key":
         return common | {"principal": KEYS[draw(st.sampled_from(["release", "release", "ci", "qa"]))].principal}
     root = draw(st.sampled_from([ROOTS[0]] * 6 + [ROOTS[1], None]))

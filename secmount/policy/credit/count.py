@@ -8,7 +8,7 @@ without any comes first. Design 3.4.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from secmount.oci.digest import Digest
 from secmount.oci.layer import shape
@@ -18,6 +18,7 @@ from secmount.policy.credit.question import Question
 from secmount.policy.rules import Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Signature
+from secmount.value import dataclass
 
 Files = Mapping[str, Digest]
 Pair = tuple[str, Signature]  # a signature, as one of the rule's signers

@@ -38,6 +38,8 @@ def out_of_force(fact: Fact, signer: Signer, asked: Question) -> str | None:
             return reason
     if any(stamp is not None and stamp > asked.now_ms + SKEW for stamp in (time.not_before, time.not_after)):
         return "its time lies in the future"
+    if fact.expires_ms is not None and asked.now_ms >= fact.expires_ms:
+        return f"it counted until {instant.render(fact.expires_ms)}"
     if (signer.valid_from, signer.valid_until) == (None, None):
         return None
     if time.not_after is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from secmount.policy.rules import Policy, Rule
 from secmount.registry.resolution import Resolution
 from secmount.trust.evidence import Evidence
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from secmount.errors import InputError
 from secmount.policy.toml import Table
 from secmount.trust.root import TrustRoot
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,13 @@ def test_a_statement_that_holds_is_enough_whatever_else_there_is(tmp_path: Path)
         assert text(outcome) == (VSA, f"{VSA} by ci")
 
 
+def test_a_statement_that_has_run_out(tmp_path: Path) -> None:
+    policy = wanting(tmp_path / "p")
+    said = replace(statement(VSA, OK, "ci"), expires_ms=NOW + 1)
+    assert verdict(policy, said).decision.valid_until == NOW + 1
+    assert codes(verdict(policy, replace(said, expires_ms=NOW))) == ("SM3025",)
+
+
 def test_every_table_asks_for_one_of_its_own(tmp_path: Path) -> None:
     tables = "".join(f'[[rules.attestations]]\ntype = "{form}"\nsigners = ["ci"]\n' for form in (VSA, "https://t"))
     policy = facts.load(tmp_path / "p", f'signers = ["release"]\n{tables}')

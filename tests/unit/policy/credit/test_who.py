@@ -182,6 +182,17 @@ def test_windows_and_revocations_are_for_every_kind(
     assert codes(judge(policy, artifact(), evidence(fact))) == (() if allowed else ("SM3011",))
 
 
+def test_what_has_run_out_counts_no_more(tmp_path: Path) -> None:
+    policy = facts.load(tmp_path / "p", CERTIFIED, signers=CORP)
+    proof = evidence(replace(certified(), expires_ms=NOW + 1))
+    verdict = judge(policy, artifact(), proof)
+    assert isinstance(verdict, Approved)
+    assert verdict.decision.valid_until == NOW + 1
+    late = judge(policy, artifact(), proof, now=NOW + 1)
+    assert codes(late) == ("SM3011",)
+    assert "it counted until 2026-09-21T14:13:20.001Z" in str([check.got for check in late.decision.checks])
+
+
 def burnt(keys: str, identity: str = f"{WORKFLOW}@refs/tags/v1", caller: str = CALLER) -> str:
     """Write a revoked signer that no rule names."""
     table = CI.replace("ci-workflow", "burnt").replace(f"{WORKFLOW}@refs/tags/**", identity)

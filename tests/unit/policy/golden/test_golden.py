@@ -45,7 +45,7 @@ def given() -> dict[str, Any]:
         signed("release", not_after=NOW, bound_to="ghcr.io/acme/model"),
         keyless(time={"not_after": NOW}),
         ann(not_after=NOW),
-        certified(),
+        replace(certified(), expires_ms=NOW + 5),
         model("qa", {"A/Model.bin": "x"}),
         statement(VSA, {"verificationResult": "PASSED", "levels": [3, 1.5, None, {"x": True}]}, "ci", not_after=NOW),
     )
