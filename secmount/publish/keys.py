@@ -75,13 +75,14 @@ class PrivateKey:
         """`sha256:<hex>` of the SPKI, by which policies and decisions name the key."""
         return self.public.principal
 
-    def sign(self, message: bytes) -> bytes:
-        """Sign: ECDSA with the hash of its curve, pure Ed25519, RSA PKCS #1 v1.5 with SHA-256."""
+    def sign(self, message: bytes, *, sha256: bool = False) -> bytes:
+        """Sign: ECDSA with the hash of its curve (or `sha256`), pure Ed25519, RSA PKCS #1 v1.5 with SHA-256."""
         match self.handle:
             case ed25519.Ed25519PrivateKey():
                 return self.handle.sign(message)
             case ec.EllipticCurvePrivateKey():
-                return self.handle.sign(message, ec.ECDSA(_HASHES[self.public.kind]))
+                hashed = hashes.SHA256() if sha256 else _HASHES[self.public.kind]
+                return self.handle.sign(message, ec.ECDSA(hashed))
             case rsa.RSAPrivateKey():
                 return self.handle.sign(message, padding.PKCS1v15(), hashes.SHA256())
 

@@ -1,7 +1,8 @@
 """Signatures as cosign kept them before bundles: layers of one manifest at the tag `sha256-<hex>.sig`.
 
 cosign `specs/SIGNATURE_SPEC.md`, `pkg/oci/static`, `pkg/cosign/payload`. The signature is over the bytes of the payload
-(simple signing). All signatures of an artifact share the manifest, so a new one is a layer more: what is there stays.
+(simple signing), with SHA-256 whatever the curve, as those tools have it. All signatures of an artifact share the
+manifest, so a new one is a layer more: what is there stays.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def attach(
     """
     said = sign.facts(subject, repository=repository, annotations=annotations, now_ms=now_ms)
     payload = _payload(subject.digest, repository, said)
-    notes = {SIGNATURE: base64.b64encode(key.sign(payload)).decode("ascii")}
+    notes = {SIGNATURE: base64.b64encode(key.sign(payload, sha256=True)).decode("ascii")}
     layer = Descriptor(PAYLOAD_TYPE, Digest.of(payload), len(payload), notes)
     if not writer.has(layer):
         writer.put(layer, payload)

@@ -53,7 +53,7 @@ def unpacked(data: bytes) -> Tree:
         return {row.name: (file.read(), bool(row.mode & 0o100)) for row, file in files if file}
 
 
-@examples(60)
+@examples(40)
 @given(TREES, st.integers(0, 1 << 32))
 def test_the_same_bytes_and_what_was_there(tree: Tree, mtime: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from secmount.errors import RegistryError, SecmountError
 from secmount.oci.descriptor import Descriptor
@@ -162,6 +166,19 @@ def test_older_signatures_are_added_to(registry: Storing, desk: Open, key: Priva
     after = registry.tagged(f"{FALLBACK}.sig")
     assert after["layers"][:1] == before["layers"] and len(after["layers"]) == 2
     assert after["annotations"] == before["annotations"]
+
+
+@pytest.mark.parametrize("algorithm", ["ecdsa-p384", "ecdsa-p521"])
+def test_an_older_signature_is_made_with_sha256_whatever_the_curve(
+    registry: Storing, desk: Open, tmp_path: Path, algorithm: str
+) -> None:
+    made = generate("k", str(tmp_path), password=None, algorithm=algorithm)
+    older(registry, desk, load_private(made.private, password=None))
+    (layer,) = registry.tagged(f"{FALLBACK}.sig")["layers"]
+    public = serialization.load_pem_public_key(Path(made.public).read_bytes())
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    signature = base64.b64decode(layer["annotations"]["dev.cosignproject.cosign/signature"])
+    public.verify(signature, registry.blobs[layer["digest"]], ec.ECDSA(hashes.SHA256()))
 
 
 @pytest.mark.parametrize(
