@@ -59,7 +59,9 @@ def resolve(settings: Settings, ref: Ref, platform: OnPlatform = None, fresh: Pu
 
     wanted = context.wanted(settings, "resolve", ref, platform=platform)
     with context.opened(settings, pull=fresh) as application, Progress.on(settings, sys.stderr):
-        return results.resolved(meaning(application.parts, wanted), settings, now_ms=now_ms())
+        return results.resolved(
+            meaning(application.parts, wanted.reference, wanted.platform), settings, now_ms=now_ms()
+        )
 
 
 @common("verify", network=True)

@@ -9,23 +9,23 @@ came of that is shown and logged. Design, promises 2 and 8.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from secmount.errors import ContentError, RegistryError, SecmountError
 from secmount.errors.catalog import exit_status
 from secmount.oci import instant
-from secmount.oci.reference import LayoutReference, RegistryReference
+from secmount.oci.reference import LayoutReference, Reference, RegistryReference
 from secmount.policy import rules
 from secmount.registry.kept import KeptSource
 from secmount.registry.resolution import Resolution
 from secmount.registry.resolve import resolve
 from secmount.registry.source import Source
+from secmount.value import dataclass
 
 if TYPE_CHECKING:
+    from secmount.oci.descriptor import Platform
     from secmount.oci.digest import Digest
-    from secmount.pipeline.admission import Wanted
     from secmount.pipeline.parts import Parts
 
 Judged = TypeVar("Judged")
@@ -148,21 +148,21 @@ class Meaning:
     resolved_ms: int | None
 
 
-def meaning(parts: Parts, wanted: Wanted) -> Meaning:
+def meaning(parts: Parts, reference: Reference, platform: Platform | None) -> Meaning:
     """Resolve; raise `PolicyError` SM3001 where no rule is for the name (nothing is contacted then), SM4xxx, SM5xxx."""
-    rules.choose(parts.policy(), wanted.name, asserted=False)
+    rules.choose(parts.policy(), reference.name, asserted=False)
 
     def judge(origin: Origin) -> Meaning:
         found = resolve(
-            wanted.reference,
+            reference,
             origin.source,
-            name=wanted.name,
+            name=reference.name,
             name_source="asked",
-            platform=wanted.platform,
+            platform=platform,
             digest=origin.digest,
         )
         return Meaning(found, origin.resolved_ms)
 
-    if isinstance(wanted.reference, LayoutReference):
-        return judge(Origin(parts.open_source(wanted.reference)))
-    return judged(parts, wanted.reference, judge, suffices=lambda _: True)
+    if isinstance(reference, LayoutReference):
+        return judge(Origin(parts.open_source(reference)))
+    return judged(parts, reference, judge, suffices=lambda _: True)
