@@ -16,7 +16,7 @@ from secmount.cli.view import render
 from secmount.cli.view.outcome import Outcome
 from secmount.cli.view.progress import Progress
 from secmount.cli.view.settings import Settings
-from secmount.errors import InputError
+from secmount.errors import InputError, StorageError
 from secmount.oci.layer import TITLE
 from secmount.oci.reference import LayoutReference, Reference
 
@@ -97,7 +97,10 @@ def push(
             progress.expect([blob.descriptor for blob in package.blobs])
         done = upload(package, writer, tag=parsed.tag, progress=progress.show if progress else None)
         if not isinstance(parsed, LayoutReference):
-            publishing.remember(config, parsed, done.manifest.digest)
+            try:
+                publishing.remember(config, parsed, done.manifest.digest)
+            except StorageError as err:
+                settings.learned["warnings"] = (f"pushed, but sign will not take the tag, only the digest: {err}",)
         return _outcome(settings, parsed, package, done)
 
 

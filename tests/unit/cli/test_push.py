@@ -122,6 +122,12 @@ class TestPush:
         result = secmount.json("push", f"{name}:v1", "weights.bin", "--plain-http")
         assert result.code == "SM1034" and registry.manifests == {} and registry.blobs == {}
 
+    def test_a_push_that_cannot_be_noted_is_a_push(self, secmount: Desk, registry: Storing, name: str) -> None:
+        Path("taken").write_text("")
+        done = secmount.json("push", f"{name}:v1", "data", "--plain-http", "--store", "taken")
+        assert done.exit == 0 and "v1" in registry.manifests
+        assert done.document["warnings"] and "only the digest" in done.document["warnings"][0]
+
     def test_with_credentials_of_a_file(self, secmount: Desk, registry: Storing, name: str) -> None:
         registry.gate = gate = Gate("basic")
         kept = {"auths": {f"{registry.host()}/acme": {"auth": gate.basic.removeprefix("Basic ")}}}
