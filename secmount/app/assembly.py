@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from secmount.local.owned import make_directory
 from secmount.oci.reference import Reference, RegistryReference
 from secmount.pipeline.parts import Network, Parts
 from secmount.policy import folder
+from secmount.value import dataclass
 
 if TYPE_CHECKING:
     from secmount.mount.backend import Backend

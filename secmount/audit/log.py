@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Self
 
 from secmount.audit import mask, parts, shrink
@@ -31,6 +30,7 @@ from secmount.local import files
 from secmount.local.fault import storage_error
 from secmount.oci import canonical
 from secmount.oci.instant import Clock
+from secmount.value import dataclass
 
 SALT = "mask.salt"
 REFUSED = frozenset({"denied", "undecided"})  # verdicts that anyone can cause, as often as they like

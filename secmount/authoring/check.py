@@ -6,7 +6,6 @@ Errors are what loading would refuse, all of them at once; warnings are what loa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from secmount.errors import InputError, Place
 from secmount.policy import folder
@@ -14,6 +13,7 @@ from secmount.policy.rules import Policy, Rule
 from secmount.policy.toml import Document, Finding
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import KeylessSigner
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from secmount.errors import ContentError, RegistryError, SecmountError, TrustError
@@ -21,6 +21,7 @@ from secmount.registry.source import ABSENT, Referrers, Source
 from secmount.trust.evidence import Considered, Evidence
 from secmount.trust.gather import gather
 from secmount.trust.signer import Signer
+from secmount.value import dataclass
 
 DEPTH_LIMIT = 4  # a signature of an SBOM of an artifact is at 2
 NODES_LIMIT = 256  # attached manifests that are read, all together

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import InputError
 from secmount.local.fault import faults
@@ -22,6 +22,7 @@ from secmount.policy.glob import path as path_pattern
 from secmount.policy.rules import LAYOUT, POLICY_FILE, Policy
 from secmount.trust.root import TrustRoot
 from secmount.trust.roots.public import public_good
+from secmount.value import dataclass
 
 WHAT = "policy folder"
 

@@ -8,7 +8,6 @@ never taken from the material. The result proves who signed, not that anybody sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from secmount.authoring.init import New, NewKey, NewKeyless, name
@@ -28,6 +27,7 @@ from secmount.trust.gather import gather
 from secmount.trust.material import Material
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import KeylessSigner, KeySigner, Signer
+from secmount.value import dataclass
 
 _TAGS = "tags/"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from secmount.cli import context
 from secmount.cli.view.settings import Settings
@@ -21,6 +21,7 @@ from secmount.oci.manifest import Manifest
 from secmount.publish import sample
 from secmount.publish.layout import LayoutWriter
 from secmount.registry.layout import LayoutSource
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
-from secmount.config import sections
 from secmount.config.table import Table
 from secmount.config.value import Config
 from secmount.errors import InputError, Place, SecmountError, StorageError
@@ -23,14 +21,7 @@ from secmount.local.toml import line_of
 
 FILE_LIMIT = 1 << 20  # bytes
 _FOLDERS = ("store", "policy", "audit", "state")
-_SECTIONS: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
-    {
-        "limits": sections.limits,
-        "audit-log": sections.audit_log,
-        "registry": sections.registry,
-        "aliases": sections.aliases,
-    }
-)
+_SECTIONS = ("limits", "audit-log", "registry", "aliases")
 _KEYS = (*_FOLDERS, "backend", "locked", "policy-engine", *_SECTIONS)
 _LOCKABLE = frozenset({"store", "policy", "audit", "state", "backend"})
 _REGISTRY_FLAGS = ("authfile", "ca-file")
@@ -153,9 +144,13 @@ def _take_file(table: Table, values: dict[str, Any], origin: dict[str, str]) -> 
         elif key == "locked":
             values[key] = frozenset(table.texts(key, of=_LOCKABLE))
         elif key == "policy-engine":
+            from secmount.config import sections  # they know what references look like, and most files have none
+
             values.update(sections.engine(table.table(key)))
         else:
-            values[key.replace("-", "_")] = _SECTIONS[key](table.table(key))
+            from secmount.config import sections
+
+            values[key.replace("-", "_")] = sections.READERS[key](table.table(key))
         if isinstance(table.values[key], dict):
             origin.update((f"{key}.{name}", table.file) for name in table.values[key])
         else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from secmount.config.table import Table
@@ -117,3 +118,8 @@ def _realms(table: Table) -> dict[str, frozenset[str]]:
 def _whole(table: Table, names: Mapping[str, tuple[str, int]]) -> dict[str, int]:
     table.known(tuple(names))
     return {names[key][0]: table.whole(key, most=names[key][1]) for key in table.values}
+
+
+READERS: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
+    {"limits": limits, "audit-log": audit_log, "registry": registry, "aliases": aliases}
+)

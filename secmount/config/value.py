@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.tree.limits import Limits
+from secmount.value import dataclass
 
 POLICY_DEADLINE_MS = 2_000  # a decision takes 2 ms; a cold compile of the program up to 1.1 s on a busy machine
 POLICY_MEMORY_MIB = 64

@@ -7,8 +7,9 @@ stage, consequence, next commands, explanation) stands in the catalogue, `errors
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from secmount.value import dataclass
 
 VALUE_LIMIT = 400  # characters of a got or want that an error keeps; what comes from outside can be any size
 

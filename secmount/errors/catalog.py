@@ -6,11 +6,11 @@ Read from `errors/codes/SM1.toml … SM9.toml` (package data), only when an erro
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from secmount.errors import SecmountError
+from secmount.value import dataclass
 
 FAMILIES = ("SM1", "SM2", "SM3", "SM4", "SM5", "SM6", "SM7", "SM9")
 

@@ -15,10 +15,10 @@ import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from secmount.errors import StorageError
 from secmount.local.fault import storage_error
+from secmount.value import dataclass
 
 LINKS_LIMIT = 40  # symbolic links followed for one path; Linux MAXSYMLINKS
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC

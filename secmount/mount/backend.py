@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from secmount.mount.target import Target
 from secmount.oci.digest import Digest
 from secmount.store.blob import Blob
 from secmount.tree.node import Tree
+from secmount.value import dataclass
 
 Opener = Callable[[Digest], Blob]  # the store's open(): held, fresh blobs by digest
 

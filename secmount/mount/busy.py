@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
+
+from secmount.value import dataclass
 
 SHOWN = 8  # users named in an error
 

@@ -10,7 +10,6 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import ClassVar
 
 from secmount.errors import MountError, SecmountError
@@ -24,6 +23,7 @@ from secmount.mount.copied.writing import DIRECTORY_MODE, Copier
 from secmount.mount.target import Target, remove_created
 from secmount.oci.digest import Digest
 from secmount.tree.node import Directory, Tree
+from secmount.value import dataclass
 
 _PRIVATE = 0o700
 _STAGING = ".secmount-copying"

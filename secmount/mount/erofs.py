@@ -11,7 +11,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO, ClassVar, Protocol
 
 from secmount.errors import MountError
@@ -28,6 +28,7 @@ from secmount.mount.target import Target
 from secmount.oci.digest import Digest
 from secmount.store.blob import Blob
 from secmount.tree.node import Tree
+from secmount.value import dataclass
 
 _SPARE = 64  # descriptors needed beside the blobs
 _PIECE = 1 << 20  # bytes

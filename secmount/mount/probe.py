@@ -11,7 +11,6 @@ import errno
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Literal
 
 from secmount.errors import StorageError
@@ -24,6 +23,7 @@ from secmount.mount.image.graph import collect
 from secmount.mount.linux import Attribute
 from secmount.oci.digest import Digest
 from secmount.tree.node import Directory, Extent, File, Tree
+from secmount.value import dataclass
 
 Reading = Literal["fails", "zeros"]  # what a short read of a blob becomes
 

@@ -10,9 +10,9 @@ import errno
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from secmount.errors import MountError
+from secmount.value import dataclass
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 

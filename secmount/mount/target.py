@@ -10,11 +10,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 
 from secmount.errors import MountError
 from secmount.local.owned import kind
 from secmount.mount import table
+from secmount.value import dataclass
 
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _MODE = 0o755  # of a directory made here

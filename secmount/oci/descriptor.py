@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +16,7 @@ import msgspec
 from secmount.errors import ContentError, InputError
 from secmount.oci import exact
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 SIZE_LIMIT = 1 << 53  # bytes; JSON integers are exact up to here (RFC 8785)
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"  # RFC 6838 section 4.2, restricted-name

@@ -8,7 +8,6 @@ model-spec v0.0.7 `specs-go/v1`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from secmount.errors import ContentError
@@ -17,6 +16,7 @@ from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import Manifest
 from secmount.oci.producers import COMPRESSED_FILES, FIXED_NAMES
+from secmount.value import dataclass
 
 TITLE = "org.opencontainers.image.title"
 ORAS_UNPACK = "io.deis.oras.content.unpack"

@@ -8,7 +8,7 @@ parser would take for one of ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,7 @@ from secmount.errors import ContentError
 from secmount.oci import descriptor, exact
 from secmount.oci.descriptor import Descriptor, DescriptorJson, PlatformJson
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 MANIFEST_LIMIT = 4 << 20  # bytes; distribution-spec v1.1, Pushing Manifests
 LAYER_LIMIT = 10_000  # layers of a manifest or entries of an index; 4 MiB holds about 25,000

@@ -7,8 +7,9 @@ Media types and names are the producers' own (docker/model-runner `pkg/distribut
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

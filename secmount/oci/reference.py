@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os.path
 import re
-from dataclasses import dataclass
 
 from secmount.errors import InputError
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 TEXT_LIMIT = 8192  # characters of what is parsed at all; PATH_MAX and the longest name and digest fit twice
 PATH_LIMIT = 255  # characters of the path; distribution/reference RepositoryNameTotalLengthMax

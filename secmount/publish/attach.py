@@ -6,7 +6,6 @@ What is signed is always a digest. A registry's tag is taken only where this sto
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from secmount.errors import ContentError, InputError
@@ -20,6 +19,7 @@ from secmount.publish.keys import PrivateKey
 from secmount.publish.writer import Writer
 from secmount.registry.source import Source
 from secmount.trust import annotation
+from secmount.value import dataclass
 
 Format = Literal["bundle", "legacy"]
 Known = Callable[[str, str], Digest | None]  # what this store pushed or holds at (name, tag)

@@ -11,7 +11,7 @@ import re
 import shlex
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,6 +24,7 @@ from secmount.publish import cosign, pem
 from secmount.publish.pem import Block
 from secmount.trust import spki
 from secmount.trust.spki import PublicKey
+from secmount.value import dataclass
 
 Handle = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import TrustError
 from secmount.trust.encoding import decode_base64
+from secmount.value import dataclass
 
 FILE_LIMIT = 64 << 10  # bytes; an encrypted RSA key of 8192 bits takes 10 KiB
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END \1-----\r?\n?", re.ASCII)

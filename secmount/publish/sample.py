@@ -10,10 +10,10 @@ import gzip
 import io
 import json
 import tarfile
-from dataclasses import dataclass
 
 from secmount.oci.descriptor import Descriptor
 from secmount.publish.layout import LayoutWriter
+from secmount.value import dataclass
 
 _MODEL = "application/vnd.cncf.model"
 ARTIFACT_TYPE = f"{_MODEL}.manifest.v1+json"

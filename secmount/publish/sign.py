@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from secmount.errors import TrustError
@@ -22,6 +22,7 @@ from secmount.publish.keys import PrivateKey
 from secmount.trust import annotation
 from secmount.trust.formats import bundle, dsse
 from secmount.trust.meaning import COSIGN_SIGN
+from secmount.value import dataclass
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 ANNOTATIONS_LIMIT = 64  # annotations of one signature

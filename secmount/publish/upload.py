@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from secmount.oci.descriptor import Descriptor
 from secmount.publish.pack.package import Package
 from secmount.publish.writer import Writer
+from secmount.value import dataclass
 
 Progress = Callable[[Descriptor, int], None]  # a blob, how many of its bytes are written
 

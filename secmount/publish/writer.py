@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

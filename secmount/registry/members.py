@@ -9,9 +9,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from secmount.errors import RegistryError
+from secmount.value import dataclass
 
 MEMBERS_LIMIT = 100_000  # headers of one archive
 EXTRA_LIMIT = 64 << 10  # bytes of one pax header or long name

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from secmount.oci.descriptor import Platform
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import Index, Manifest
 from secmount.oci.reference import Reference
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from secmount.audit.record import VERDICTS
 from secmount.errors import StorageError
 from secmount.oci import instant
 from secmount.review.row import Row
+from secmount.value import dataclass
 
 _AGE = re.compile(r"([0-9]{1,9})(s|m|h|d|w)", re.ASCII)
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}

@@ -6,7 +6,7 @@ The file is a C2SP tlog-proof; its extra line carries the entry itself, which th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from secmount.audit.entry import Entry, parse
@@ -15,6 +15,7 @@ from secmount.audit.tlog.note import Checkpoint, Proof, Verifier, open_checkpoin
 from secmount.audit.tlog.tiles import ENTRY_LIMIT
 from secmount.errors import StorageError
 from secmount.review.reader import Reader
+from secmount.value import dataclass
 
 FILE_LIMIT = 2 * ENTRY_LIMIT  # characters of a proof file: the entry in base64, 64 hashes, a checkpoint
 SUFFIX = ".tlog-proof"  # tlog-proof: proofs SHOULD be stored with this extension

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from secmount.audit.entry import Entry
 from secmount.audit.tlog import keys, merkle
@@ -17,6 +16,7 @@ from secmount.audit.tlog.anchor import Anchors
 from secmount.audit.tlog.folder import CHECKPOINT, Folder, open_folder
 from secmount.audit.tlog.note import Checkpoint, Verifier, open_checkpoint
 from secmount.errors import StorageError
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ files of the policy that was loaded, hashed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from secmount.audit.entry import Entry
@@ -16,6 +15,7 @@ from secmount.oci import canonical, exact
 from secmount.review.filter import Filter
 from secmount.review.listing import log
 from secmount.review.reader import Reader
+from secmount.value import dataclass
 
 INPUT_LIMIT = 64 << 20  # bytes
 SIGNATURE_CODES = frozenset({"SM3003", "SM3004", "SM3005", "SM3010", "SM3011", "SM3012", "SM3013"})

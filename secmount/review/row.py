@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
 from secmount.errors import StorageError
 from secmount.oci import exact
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

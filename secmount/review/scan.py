@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from hashlib import sha256
 from typing import Final
 
@@ -19,6 +19,7 @@ from secmount.review.index import NAME, Index, open_as_it_is
 from secmount.review.reader import Reader
 from secmount.review.row import parts, row
 from secmount.review.row import reader as entry_reader
+from secmount.value import dataclass
 
 PARALLEL: Final = 50_000  # entries from which on two processes pay
 PROBLEMS: Final = 20  # problems reported of one kind; the first say enough

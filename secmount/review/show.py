@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from secmount.audit.entry import Entry
@@ -16,6 +15,7 @@ from secmount.review.proof import prove
 from secmount.review.reader import Reader
 from secmount.review.row import decisions
 from secmount.review.row import reader as entry_reader
+from secmount.value import dataclass
 
 PART_LIMIT = 64 << 20  # bytes
 _INDEX = re.compile(r"0|[1-9][0-9]{0,11}", re.ASCII)  # a decision id (UUIDv7) begins with 0 until the year 2527

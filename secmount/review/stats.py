@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from secmount.review.filter import Filter
 from secmount.review.reader import Reader
 from secmount.review.row import Row, read, split
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

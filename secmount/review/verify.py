@@ -7,7 +7,6 @@ every entry as a record, every part it names, and the whole index.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from secmount.audit.reserve import Reserve
@@ -17,6 +16,7 @@ from secmount.errors import StorageError
 from secmount.review.index import delete
 from secmount.review.reader import Reader
 from secmount.review.scan import Problem, Scan, scan
+from secmount.value import dataclass
 
 NOT_ANCHORED: Final = (
     "not anchored: no checkpoint from outside the log's folder was compared. Whoever can write to the folder and has "

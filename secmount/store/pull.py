@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import InitVar, dataclass
+from dataclasses import InitVar
 
 from secmount.errors import RegistryError
 from secmount.oci.descriptor import Descriptor
 from secmount.policy.decision import Approved
 from secmount.registry.source import AGAIN, Source
 from secmount.store.cas import Store
+from secmount.value import dataclass
 
 _SEAL = object()  # never leaves this module
 

@@ -9,7 +9,6 @@ within the tree, as if its root were the file system's; in other layers such an 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
 
 from secmount.errors import ContentError
@@ -19,6 +18,7 @@ from secmount.tree.archive.entry import Entry, Layer
 from secmount.tree.limits import STEPS_LIMIT
 from secmount.tree.node import Directory, Dropped, Extent, File, Node, Symlink
 from secmount.tree.options import OnConflict
+from secmount.value import dataclass
 
 LINKS_LIMIT = 40  # symlinks followed on one path; Linux's MAXSYMLINKS
 _WHITEOUT = ".wh."  # image-spec v1.1 `layer.md#whiteouts`

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from secmount.value import dataclass
 
 # Not configurable, because the file systems and the kernel have them: 255 bytes a name, 4096 a path, 128 components
 # (`oci.layer`).

@@ -9,10 +9,11 @@ fast.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 
 class Extent(NamedTuple):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from secmount.policy.glob import Pattern
 from secmount.tree.limits import Limits
+from secmount.value import dataclass
 
 OnConflict = Literal["last-wins", "error"]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from secmount.errors import ContentError
@@ -27,6 +26,7 @@ from secmount.tree.archive.entry import Entry, Layer, Note
 from secmount.tree.archive.stream import ahead, behind, pieces
 from secmount.tree.archive.tar import BLOCK, is_header, walk
 from secmount.tree.limits import Limits
+from secmount.value import dataclass
 
 UNPACKED, INDEX = "unpacked", "index"  # kinds of derived objects
 FORM = "1"  # of what unpacking makes; part of the keys

@@ -7,13 +7,14 @@ under the prefix that we do not know is refused like an unknown critical header:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
 from secmount.errors import InputError, TrustError
 from secmount.oci import instant, reference
 from secmount.trust.evidence import SignatureTime
+from secmount.value import dataclass
 
 PREFIX = "io.secmount."
 REPOSITORY = PREFIX + "repository"

@@ -7,10 +7,11 @@ has been checked; `KeyHint.hint`, a log entry's outer fields and the bytes of st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 ENTRIES_LIMIT = 32  # log entries, stamps, subjects of a statement; GHSA-cq38-jh5f-37mq's lesson
 

@@ -7,7 +7,6 @@ other; a source that cannot be asked is another matter and raises, for what it h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from secmount.errors import ContentError, RegistryError, SecmountError, TrustError
 from secmount.oci import manifest as documents
@@ -18,6 +17,7 @@ from secmount.registry.source import ABSENT, Source
 from secmount.trust import material, referrers
 from secmount.trust.formats import legacy
 from secmount.trust.material import Material
+from secmount.value import dataclass
 
 _AMBIGUOUS = "SM4011"  # a layout that names several manifests alike: none of them is taken
 _TAGS = (".sig", ".att")  # cosign `specs/SIGNATURE_SPEC.md`, `specs/ATTESTATION_SPEC.md`

@@ -7,11 +7,12 @@ Only `Signature` values reach the policy; every fact in them stood under a signa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 MATERIAL_LIMIT = 1 << 20  # bytes of one signature's material; design, promise 1
 SIGNATURES_LIMIT = 32  # signatures examined for one artifact; design 3.4, CVE-2023-46737's lesson

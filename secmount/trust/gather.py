@@ -8,7 +8,7 @@ What was judged before is taken from memory: the same bytes about the same artif
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
 
@@ -26,6 +26,7 @@ from secmount.trust.material import Material
 from secmount.trust.remembered import Remembered
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import Signer
+from secmount.value import dataclass
 
 KEPT_LIMIT = 8 << 20  # bytes of evidence kept beside an artifact; 32 bundles as producers write them take 0.3 MiB
 

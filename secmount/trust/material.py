@@ -5,7 +5,7 @@ What kind it is follows from the layer's media type, or from the name `model.sig
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import ContentError
 from secmount.oci.descriptor import Descriptor
@@ -15,6 +15,7 @@ from secmount.registry.source import Source
 from secmount.trust.claim import Claim
 from secmount.trust.evidence import MATERIAL_LIMIT, Kept
 from secmount.trust.formats import bundle, legacy, modelsigning, notary
+from secmount.value import dataclass
 
 _TITLE = "org.opencontainers.image.title"  # image-spec v1.1 `annotations.md`, as the next one
 _REF_NAME = "org.opencontainers.image.ref.name"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from secmount.errors import TrustError
@@ -20,6 +20,7 @@ from secmount.trust.annotation import Said
 from secmount.trust.claim import Claim, Envelope, Message, Payload, Statement, Subject
 from secmount.trust.evidence import SignatureTime
 from secmount.trust.formats import dsse, legacy, modelsigning, notary, statement, summary
+from secmount.value import dataclass
 
 COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"  # cosign v3.1, cmd/cosign/cli/sign; an attestation has another
 NOTARY_TIME = "io.cncf.notary.signingTime"

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.oci import instant
 from secmount.trust.spki import PublicKey
+from secmount.value import dataclass
 
 ROOT_LIMIT = 1 << 20  # bytes of a trusted_root.json; the public-good one has 7 KiB
 

@@ -7,10 +7,11 @@ time of the signature: without one it fails.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from secmount.trust.root import TrustRoot
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import TrustError
 from secmount.trust.encoding import decode_base64
+from secmount.value import dataclass
 
 PEM_LIMIT = 16 << 10  # bytes of a PEM file; an RSA key of 8192 bits takes 1.5 KiB
 RSA_LEAST = 2048  # bits; NIST SP 800-131A rev. 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from secmount.errors import SecmountError
@@ -12,6 +11,7 @@ from secmount.oci.digest import Digest
 from secmount.oci.manifest import MANIFEST_LIMIT, Index, Manifest
 from secmount.store.cas import Store
 from secmount.store.index import ref_name
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 
 from secmount.errors import ContentError, InputError, SecmountError, StorageError
@@ -26,6 +26,7 @@ from secmount.tree import dump
 from secmount.upkeep.files import Comparison
 from secmount.upkeep.finding import FINDINGS_LIMIT, Finding
 from secmount.upkeep.standing import Standing, standing
+from secmount.value import dataclass
 
 _AREAS: tuple[Area, ...] = ("blobs", "derived")
 _ABSENT = {

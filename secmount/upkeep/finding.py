@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from secmount.errors import SecmountError
+from secmount.value import dataclass
 
 FINDINGS_LIMIT = 1000  # that one report keeps; a copied tree can differ in a million files
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from secmount.errors import TrustError
 from secmount.local import files, owned
@@ -15,6 +14,7 @@ from secmount.trust.root import Authority, Log, Roots, TrustRoot, Window
 from secmount.trust.roots import kept, public
 from secmount.trust.roots.kept import Kept
 from secmount.trust.roots.parse import parse
+from secmount.value import dataclass
 
 SOON_MS = 30 * 86_400_000  # before an end, there is a warning
 OLD_MS = 90 * 86_400_000  # a root that nobody vouched for since then may lack what signs now

@@ -8,13 +8,13 @@ stop an append: what failed is kept for the caller to report.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
 from secmount.audit.tlog.note import NOTE_LIMIT, Checkpoint, stated
 from secmount.errors import StorageError
 from secmount.local import files, owned
+from secmount.value import dataclass
 
 JOURNAL = "/run/systemd/journal/socket"  # systemd.journal native protocol
 SECTOR = 512  # bytes; a checkpoint of ours has about 220

@@ -6,7 +6,6 @@ import hashlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from secmount.app.assembly import default_root, now_ms
 from secmount.authoring import init as authoring
@@ -24,6 +23,7 @@ from secmount.oci.reference import RegistryReference
 from secmount.registry.resolve import resolve
 from secmount.trust.root import ROOT_LIMIT, TrustRoot
 from secmount.trust.roots.parse import parse
+from secmount.value import dataclass
 
 WARNING = "this proves who signed, not that you should trust them"
 

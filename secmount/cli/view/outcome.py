@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from secmount.errors import SecmountError
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from secmount.tree.node import Directory, File
+from secmount.value import dataclass
 
 _HEADER = "secmount copy 1"
 

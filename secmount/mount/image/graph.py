@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from itertools import pairwise
 
 from secmount.tree.node import Directory, File, Node
+from secmount.value import dataclass
 
 _NAME_LIMIT = 255  # bytes; NAME_MAX
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from secmount.errors import MountError
 from secmount.mount.image.content import Content, contents
@@ -17,6 +16,7 @@ from secmount.mount.image.graph import Graph, encoded, to_bytes
 from secmount.oci.digest import Digest
 from secmount.store.blob import Blob
 from secmount.tree.node import Directory, File, Node, Symlink, Tree
+from secmount.value import dataclass
 
 BLOCK = 512  # bytes, the kernel's smallest: tar members are aligned to it, and an inlined tail is shorter
 SUPERBLOCK = 1024  # its offset

@@ -6,10 +6,10 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from secmount.errors import InputError
 from secmount.local.owned import kind
+from secmount.value import dataclass
 
 CHUNK = 1 << 20  # bytes read at once
 FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

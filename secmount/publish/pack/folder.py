@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import Literal, Self
 
 from secmount.errors import ContentError, InputError
@@ -16,6 +15,7 @@ from secmount.local.owned import kind
 from secmount.oci.layer import check_path
 from secmount.publish.pack.files import FILE, FileData, Stamp, unreadable
 from secmount.tree.limits import TARGET_LIMIT, Limits
+from secmount.value import dataclass
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 

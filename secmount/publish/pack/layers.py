@@ -8,7 +8,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Literal
 
 from secmount.errors import InputError
@@ -20,6 +20,7 @@ from secmount.oci.layer import ORAS_DIGEST, ORAS_UNPACK, TITLE
 from secmount.publish.pack import archive, files, modelpack
 from secmount.publish.pack.folder import Folder
 from secmount.publish.pack.words import Word
+from secmount.value import dataclass
 
 FILE_TYPE = "application/octet-stream"
 FOLDER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import InputError
 from secmount.oci.descriptor import Descriptor
@@ -18,6 +18,7 @@ from secmount.oci.layer import TITLE
 from secmount.oci.manifest import EMPTY, LAYER_LIMIT, MANIFEST_LIMIT, OCI_MANIFEST
 from secmount.publish.pack import files, modelpack, words
 from secmount.publish.pack.layers import Blob, Options, layers
+from secmount.value import dataclass
 
 UNKNOWN_ARTIFACT = "application/vnd.unknown.artifact.v1"  # oras's, where nothing says what it is
 UNKNOWN_CONFIG = "application/vnd.unknown.config.v1+json"

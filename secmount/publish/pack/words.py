@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from secmount.errors import ContentError, InputError
 from secmount.oci import descriptor
 from secmount.oci.layer import check_path
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from secmount.errors import RegistryError, StorageError
 from secmount.local import files, owned
+from secmount.value import dataclass
 
 _PEM_LIMIT = 8 << 20  # bytes; the whole of the web's authorities have 250 KiB
 _MARK = b"-----BEGIN CERTIFICATE-----"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast, get_args
 
@@ -16,6 +15,7 @@ from secmount.errors import InputError, Place, RegistryError
 from secmount.local.toml import Path, line_of, lines, nearest_line
 from secmount.oci import reference
 from secmount.registry.hosts.value import Pull
+from secmount.value import dataclass
 
 FILE_LIMIT = 1 << 20  # bytes
 _TOP = frozenset({"registry", "aliases", "unqualified-search-registries", "credential-helpers", "short-name-mode"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from secmount.value import dataclass
 
 Pull = Literal["all", "digest-only", "tag-only"]  # what registries.conf lets a mirror be asked for
 

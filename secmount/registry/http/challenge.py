@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import RegistryError
+from secmount.value import dataclass
 
 HEADER_LIMIT = 8192  # characters
 _MANY = 8  # challenges in one answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from secmount.errors import RegistryError, SecmountError
@@ -16,6 +15,7 @@ from secmount.registry.http.tokens import TOKEN_LIMIT, Question
 from secmount.registry.http.wire import faults
 from secmount.registry.http.wire.answers import Answer
 from secmount.registry.http.wire.transport import REDIRECT, Deadline, Transport
+from secmount.value import dataclass
 
 WAIT_LIMIT_MS = 60_000  # the longest Retry-After that is waited for
 _BACKOFF_MS = 250  # before the second attempt; twice as long before each further one

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
+
+from secmount.value import dataclass
 
 TIMEOUT_MS = 30_000  # of one connection attempt, and of waiting for some bytes
 ATTEMPTS = 4

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlencode
 
 from secmount.errors import RegistryError
@@ -17,6 +17,7 @@ from secmount.oci import exact
 from secmount.registry.credentials.value import Basic, Credential, IdentityToken
 from secmount.registry.http.challenge import Challenge
 from secmount.registry.http.wire.url import Url, parse
+from secmount.value import dataclass
 
 TOKEN_LIMIT = 1 << 20  # bytes of a token server's answer
 _LIFE_S = 60  # of a token that does not say; token.md, expires_in

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
@@ -19,6 +18,7 @@ from secmount.errors import StorageError
 from secmount.oci import canonical, exact
 from secmount.review.proof import prove
 from secmount.review.reader import Reader
+from secmount.value import dataclass
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://slsa.dev/verification_summary/v1"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from secmount.oci import instant
+from secmount.value import dataclass
 
 STEPS: Final = tuple(
     unit * count

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from secmount.errors import StorageError
@@ -17,6 +16,7 @@ from secmount.store.tables.connection import (
     write_list,
     write_text,
 )
+from secmount.value import dataclass
 
 SCHEMA = (
     """CREATE TABLE mounts (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple
 
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 Kind = Literal["f", "d", "l", "h"]  # file, directory, symbolic link, hard link
 

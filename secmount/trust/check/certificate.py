@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from secmount.errors import TrustError
 from secmount.trust import spki
 from secmount.trust.spki import PublicKey
+from secmount.value import dataclass
 
 SIZE_LIMIT = 64 << 10  # bytes; Fulcio's have 1 KiB
 _KEPT = 64  # certificates remembered as read: those of trust roots come with every signature

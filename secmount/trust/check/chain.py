@@ -8,7 +8,6 @@ understood is refused: critical extensions without a meaning here, and constrain
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -20,6 +19,7 @@ from secmount.errors import TrustError
 from secmount.oci import instant
 from secmount.trust.check import certificate
 from secmount.trust.check.certificate import Certificate
+from secmount.value import dataclass
 
 Purpose = Literal["code-signing", "notary", "time-stamping"]
 

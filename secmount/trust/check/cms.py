@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +20,7 @@ from secmount.oci import instant
 from secmount.trust.check import der
 from secmount.trust.check.certificate import Certificate
 from secmount.trust.check.der import Element
+from secmount.value import dataclass
 
 SIGNED_DATA, TST_INFO = "1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4"
 _CONTENT_TYPE, _MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"

@@ -5,7 +5,9 @@ For the few structures that no library opens: the CMS signature of a time stamp,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from secmount.value import dataclass
 
 INTEGER, BITS, OCTETS, OID, UTF8, TIME, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x06, 0x0C, 0x18, 0x30, 0x31
 

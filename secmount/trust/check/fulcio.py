@@ -6,7 +6,7 @@ Read after the chain was checked: before that it is anybody's word.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from cryptography import x509
@@ -15,6 +15,7 @@ from secmount.errors import TrustError
 from secmount.trust.check import der
 from secmount.trust.check.certificate import Certificate
 from secmount.trust.claims import CLAIMS, FULCIO
+from secmount.value import dataclass
 
 _ISSUER_TEXT, _ISSUER = f"{FULCIO}.1", f"{FULCIO}.8"
 _OTHER_NAME = x509.ObjectIdentifier(f"{FULCIO}.7")  # a user name without a domain

@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from secmount.errors import ContentError, TrustError
@@ -21,6 +21,7 @@ from secmount.trust.claim import LogEntry
 from secmount.trust.encoding import decode_base64
 from secmount.trust.evidence import MATERIAL_LIMIT
 from secmount.trust.root import Log
+from secmount.value import dataclass
 
 _HASHES = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}  # sigstore_common.proto, HashAlgorithm
 _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\r?\n?")

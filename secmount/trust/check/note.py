@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.trust.check import key
 from secmount.trust.encoding import decode_base64
 from secmount.trust.root import Log
+from secmount.value import dataclass
 
 NOTE_LIMIT = 64 << 10  # bytes of text; a checkpoint with fifteen cosignatures has 2 KiB
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)

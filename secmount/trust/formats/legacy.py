@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from secmount.errors import ContentError, InputError, TrustError
@@ -20,6 +20,7 @@ from secmount.trust.encoding import decode_base64
 from secmount.trust.evidence import MATERIAL_LIMIT
 from secmount.trust.formats import dsse
 from secmount.trust.formats.protojson import Fields
+from secmount.value import dataclass
 
 FORMAT = "cosign-legacy"
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from secmount.errors import ContentError, TrustError
@@ -20,6 +20,7 @@ from secmount.trust.check import der
 from secmount.trust.claim import CertificateChain, Claim, Payload
 from secmount.trust.encoding import decode_base64
 from secmount.trust.evidence import MATERIAL_LIMIT
+from secmount.value import dataclass
 
 FORMAT = "notary"
 ARTIFACT = "application/vnd.cncf.notary.signature"

@@ -6,7 +6,7 @@ What fails nearest to its end is what is told: a signature by another identity s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from secmount.errors import TrustError
 from secmount.oci import instant
@@ -21,6 +21,7 @@ from secmount.trust.meaning import Meaning
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import KeylessSigner, Signer, X509Signer
 from secmount.trust.sigstore import opinion
+from secmount.value import dataclass
 
 _STEPS = (  # how far a claim came, by what stopped it
     ("SM2020", "SM2021"),

@@ -6,8 +6,6 @@ by sigstore-python as well: both must accept (`trust.sigstore.opinion`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from secmount.errors import TrustError
 from secmount.oci import instant
 from secmount.oci.manifest import Index, Manifest
@@ -22,6 +20,7 @@ from secmount.trust.judge import attesting, times
 from secmount.trust.root import Authority, Roots, TrustRoot
 from secmount.trust.roots.parse import parse
 from secmount.trust.signer import KeylessSigner
+from secmount.value import dataclass
 
 CERTIFICATE = "certificate"  # what says not_before: the authority, which gave the certificate out then
 

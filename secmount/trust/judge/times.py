@@ -5,9 +5,8 @@ The earliest time counts: each says "by then", and a stamp can be renewed by any
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from secmount.trust.evidence import SignatureTime
+from secmount.value import dataclass
 
 LOG, STAMP = "transparency log", "timestamp authority"
 

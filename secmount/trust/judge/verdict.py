@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import SecmountError, TrustError
 from secmount.oci.digest import Digest
 from secmount.trust.claim import Claim
 from secmount.trust.evidence import Attestation, Considered, Signature, SignatureTime
 from secmount.trust.meaning import COSIGN_SIGN, Meaning
+from secmount.value import dataclass
 
 # Sound as far as it was looked at, but not by or for whom it must be.
 _UNACCEPTABLE = frozenset(

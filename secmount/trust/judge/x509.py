@@ -7,7 +7,7 @@ judged at its time, without one they must be valid now. A policy that names no t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import TrustError
 from secmount.oci.manifest import Index, Manifest
@@ -17,6 +17,7 @@ from secmount.trust.claim import CertificateChain, Claim
 from secmount.trust.judge.times import STAMP, Attested
 from secmount.trust.root import Authority, Window
 from secmount.trust.signer import X509Signer
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
 
 from secmount.errors import SecmountError, TrustError
 from secmount.local import files, owned
@@ -19,6 +18,7 @@ from secmount.oci import exact, instant
 from secmount.trust.root import ROOT_LIMIT, TrustRoot
 from secmount.trust.roots import public
 from secmount.trust.roots.parse import parse
+from secmount.value import dataclass
 
 FOLDER = "roots"
 RECORD = "kept.json"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from secmount.errors import SecmountError, catalog
+from secmount.value import dataclass
 
 State = Literal["ok", "warning", "failed"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.config.value import Config
 from secmount.errors import SecmountError
 from secmount.oci.instant import Clock
 from secmount.policy.engine import Engine
 from secmount.trust.root import TrustRoot
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote, urlsplit
 
 from secmount.errors import RegistryError
 from secmount.registry.http.wire.addresses import is_loopback
 from secmount.registry.http.wire.url import Url, parse
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urljoin, urlsplit
+
+from secmount.value import dataclass
 
 URL_LIMIT = 8192  # characters; signed storage URLs have about 2,000
 _PLAIN = re.compile(r"[!-~]+", re.ASCII)  # printable, no blanks; bytes beyond ASCII must be percent-encoded
