@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from secmount.authoring.discover import DEPTH_LIMIT, Discovery, Node, discover
+from secmount.oci.descriptor import Descriptor
+from secmount.oci.digest import Digest
 from secmount.oci.reference import parse
 from secmount.registry.layout import LayoutSource
 from secmount.registry.resolve import resolve
+from secmount.registry.source import Referrers
 from secmount.trust.signer import KeySigner
 from tests.support import keys, layouts
 from tests.support.layouts import Layout
@@ -97,14 +100,27 @@ def test_what_cosign_attached_by_tag_is_there(layout: Layout) -> None:
     assert [node.found for node in look(layout).root.attached] == ["tag", "tag", "tag"]
 
 
+class Lying(LayoutSource):
+    """A source that lists what is attached to something else."""
+
+    rows: tuple[Descriptor, ...] = ()
+
+    def referrers(self, subject: Digest) -> Referrers:
+        return Referrers((*super().referrers(subject), *self.rows))
+
+
 def test_a_referrer_of_something_else_is_shown_as_that_and_not_followed(layout: Layout) -> None:
-    row = artifact(layout)
+    artifact(layout)
     other = layout.add_manifest([layout.add_file("weights", b"other")])
     foreign = layout.attach_referrer(other, b"{}", SBOM)
-    layout.add_fallback_tag(row, [foreign])
-    found = look(layout)
-    for node in found.root.attached:
-        assert node.fault is not None and node.fault.code == "SM2003" and node.attached == ()
+    layout.attach_referrer(foreign, b"{}", SBOM)
+    layout.write_index()
+    reference = parse(f"oci:{layout.path}:v1", cwd="/")
+    with Lying(layout.path) as source:
+        source.rows = (Descriptor(foreign["mediaType"], Digest.parse(foreign["digest"]), foreign["size"]),)
+        found = resolve(reference, source, name=reference.name, name_source="asked", platform=None)
+        (node,) = discover(found, source, SIGNERS).root.attached
+    assert node.fault is not None and node.fault.code == "SM2003" and node.attached == ()
 
 
 @pytest.mark.parametrize("damage", ["corrupt", "truncate", "remove"])

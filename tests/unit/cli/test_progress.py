@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import threading
 import time
 import unicodedata
@@ -184,6 +185,19 @@ def test_bars_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     progress.close()
     assert "model.safetensors" in stream.getvalue()
     assert stream.getvalue().endswith("\x1b[2K") or "\x1b[?25h" in stream.getvalue()  # the cursor is back
+
+
+def test_standard_output_is_left_alone_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = Terminal()
+    progress = Progress(Bars(stream))
+    row = layer("model")
+    progress.expect([row])
+    progress.show(row, MIB)
+    sys.stdout.write("data\n")
+    sys.stderr.write("a warning\n")
+    progress.close()
+    assert capsys.readouterr() == ("data\n", "a warning\n")
+    assert "data" not in stream.getvalue()
 
 
 def test_hostile_names_are_harmless(monkeypatch: pytest.MonkeyPatch) -> None:

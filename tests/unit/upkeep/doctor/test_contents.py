@@ -10,8 +10,11 @@ import pytest
 
 from secmount.config.value import Config
 from secmount.errors import PolicyError, RegistryError, StorageError
+from secmount.policy import decision
+from secmount.policy.decision import Approved, Decision, Obligations
 from secmount.policy.engine import Answer
 from secmount.policy.rules import Policy
+from secmount.registry.resolution import Resolution
 from secmount.store.cas import STATE, Store
 from secmount.trust.root import TrustRoot
 from secmount.upkeep.doctor.site import Helper, Logins, LogState, Reached
@@ -68,6 +71,20 @@ def test_an_engine_that_cannot_be_trusted_is_broken(found: Examine, config: Conf
     policies.write(Path(config.policy), SIGNED)
     rows = found("policy", engine=lambda _: engine)
     assert rows[-1].state == "failed" and str(rows[-1].code).startswith("SM30")
+
+
+def test_a_decision_that_lets_through_what_nobody_signed_is_broken(
+    found: Examine, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def generous(resolution: Resolution, *_: object, **__: object) -> Approved:
+        allowed = Decision("doctor", "allowed", "**", 1, "sha256:…", approved=(0,))
+        return Approved(resolution, allowed, Obligations(), decision._SEAL)
+
+    monkeypatch.setattr("secmount.upkeep.doctor.deciding.decide", generous)
+    unsigned = '[[rules]]\nmatch = "oci:/srv/**"\nunsigned = true\n'
+    policies.write(Path(config.policy), SIGNED + unsigned)
+    rows = [row for row in found("policy") if row.state == "failed"]
+    assert len(rows) == 1 and "allows what nobody signed" in rows[0].said  # not the rule that says so
 
 
 def test_signers_in_force_and_not(found: Examine, config: Config) -> None:
