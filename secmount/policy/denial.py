@@ -83,12 +83,16 @@ class Missed:
         if self.given.rolled_back:
             newest = self.given.newest_ms
             said.append("nothing signed says when" if newest is None else f"the newest of {instant.render(newest)}")
+        elif not self.given.met and enough(self.asked.rule, self.given.signers):
+            said.append("their model signatures say different things of the files")
         said += [self._signature(row) for row in evidence.signatures if row not in self.given.signatures]
         said += [
             f"an attestation of {row.predicate_type} by {_by(row)}, which is no signature"
             for row in evidence.attestations
         ]
-        said += [_looked_at(row) for row in sorted(evidence.considered, key=_distance) if row.outcome != "counts"]
+        told = {row.material for row in evidence.attestations if row.material is not None}
+        rows = [row for row in evidence.considered if row.outcome != "counts" and row.material not in told]
+        said += [_looked_at(row) for row in sorted(rows, key=_distance)]
         if evidence.truncated:
             said.append("more was there than is read")
         return _list(dict.fromkeys(said), "; ") or "no signature"
