@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -18,6 +19,7 @@ def main() -> None:
         if sys.argv[2] in scripts.SHELLS:
             sys.stdout.write(scripts.read(sys.argv[2]))
             return
+    gc.set_threshold(100_000)  # a command lives for moments: going through what was imported took a tenth of them
     from secmount.cli.main import run
 
     sys.exit(run(sys.argv[1:]))
