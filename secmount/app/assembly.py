@@ -155,6 +155,8 @@ def _open_source(
     reference: Reference, config: Config, ways: Ways, stack: ExitStack, told: list[Callable[[], Sequence[str]]]
 ) -> Source:
     if isinstance(reference, RegistryReference):
+        if ways.offline:  # whoever asks: nothing that could open a connection is made
+            raise InputError("SM1039", subject=reference.text, got="--offline", want="what is held already")
         from secmount.app.wire import registry
 
         return stack.enter_context(closing(registry(reference.name, config, ways, told)))

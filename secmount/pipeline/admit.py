@@ -6,8 +6,6 @@ undecided and raised: nobody gets an `Approved` then. Design 2, promises 2, 3 an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from secmount.errors import SecmountError
 from secmount.oci.reference import LayoutReference, RegistryReference
 from secmount.pipeline import identity, records
@@ -27,6 +25,7 @@ from secmount.registry.resolve import resolve
 from secmount.registry.source import Source
 from secmount.trust.gather import gather
 from secmount.trust.signer import KeySigner
+from secmount.value import dataclass
 
 
 def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
@@ -122,8 +121,12 @@ def _needs_times(policy: Policy) -> bool:
 
 
 def _elsewhere(parts: Parts, rule: Rule, origin: Origin) -> Source | None:
-    """Open the repository that the rule takes signatures from; what is kept holds what was found there."""
-    if rule.signatures_from is None or origin.kind == "kept":
+    """Open the repository that the rule takes signatures from; what is kept holds what was found there.
+
+    A layout that is said to be a registry's (`--as`) is read where no registry may be asked, too: then without those.
+    """
+    never = parts.network.offline or parts.network.pull == "never"
+    if rule.signatures_from is None or origin.kind == "kept" or never:
         return None
     host, _, path = rule.signatures_from.partition("/")
     return parts.open_source(RegistryReference(rule.signatures_from, host, path, None, None))

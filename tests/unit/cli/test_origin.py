@@ -5,6 +5,7 @@ The registry here is a layout that changes its mind, lies or is away on demand; 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import Any
 import pytest
 
 from secmount.app import wire
-from secmount.errors import RegistryError
+from secmount.app.assembly import assemble
+from secmount.app.ways import Ways
+from secmount.config import file
+from secmount.errors import InputError, RegistryError
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
+from secmount.oci.reference import RegistryReference
 from secmount.publish.layout import LayoutWriter
 from secmount.registry.layout import LayoutSource
 from secmount.registry.source import Referrers
@@ -256,3 +261,22 @@ def test_what_another_repository_gave_is_not_given_to_whoever_knows_the_digest(
     assert (refused.exit, refused.code) == (3, "SM4303")
     registry.away = True
     assert secmount.json("verify", other).exit == 5
+
+
+@pytest.mark.parametrize("way", [("--offline",), ("--pull", "never")])
+def test_signatures_of_another_repository_are_not_looked_for_where_no_registry_may_be_asked(
+    secmount: Desk, registry: FakeRegistry, way: tuple[str, ...]
+) -> None:
+    policy = secmount.folder / "policy" / "policy.toml"
+    policy.write_text(policy.read_text() + 'signatures-from = "sigs.example/acme/sigs"\n')
+    asked = ("verify", "oci:models/bert:v1", "--as", NAME)
+    assert secmount.json(*asked, *way).exit == 0
+    assert registry.asked == []
+    assert secmount.json(*asked).exit == 0
+    assert registry.asked[0] == "opened"
+
+
+def test_offline_no_source_is_made_that_could_connect(secmount: Desk) -> None:
+    config = file.load({}, {"SECMOUNT_CONFIG": str(secmount.folder / "config.toml")}, uid=os.geteuid())
+    with assemble(config, Ways(offline=True)) as application, pytest.raises(InputError, match="SM1039"):
+        application.parts.open_source(RegistryReference(NAME, "reg.example", "acme/bert", None, None))
