@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from secmount.oci.descriptor import Platform
 from secmount.oci.reference import Reference
 from secmount.pipeline.origin import Origin
@@ -13,6 +11,7 @@ from secmount.policy.rules import Policy, Rule
 from secmount.registry.resolution import Resolution
 from secmount.registry.source import Source
 from secmount.trust.evidence import Evidence
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from secmount.errors import SecmountError
 from secmount.oci.reference import RegistryReference
 from secmount.pipeline import records
@@ -16,6 +14,7 @@ from secmount.policy.decision import Approved
 from secmount.store.keep import keep
 from secmount.store.pull import Held
 from secmount.store.pull import pull as pull_layers
+from secmount.value import dataclass
 
 WORKERS = 4  # layers of a registry fetched at once: hashing and writing one leaves the connection of another idle
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from secmount.errors import SecmountError
 from secmount.mount import choose
@@ -23,6 +22,7 @@ from secmount.store.cas import Store
 from secmount.store.pull import Held
 from secmount.store.tables.mounts import MountRow
 from secmount.tree.node import Tree
+from secmount.value import dataclass
 
 Build = Callable[[Held, Store], Tree]
 

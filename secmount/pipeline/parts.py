@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from secmount.audit.log import AuditLog
@@ -15,6 +14,7 @@ from secmount.policy.rules import Policy
 from secmount.registry.source import Source
 from secmount.store.cas import Store
 from secmount.trust.root import TrustRoot
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

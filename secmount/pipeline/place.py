@@ -8,7 +8,7 @@ caller holds the folder's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from secmount.local.boot import boot_id
@@ -20,6 +20,7 @@ from secmount.pipeline.settle import intent_lock
 from secmount.policy.decision import Approved
 from secmount.store.tables.mounts import MountRow, Mounts
 from secmount.tree.node import Tree
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ It never blocks on the log: what cannot be recorded goes to the log's reserve.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 from secmount.errors import MountError, StorageError
 from secmount.pipeline import records
@@ -15,6 +14,7 @@ from secmount.pipeline.parts import Parts
 from secmount.pipeline.settle import settle, target_lock
 from secmount.policy.input import Request
 from secmount.store.tables.mounts import MountRow, Mounts
+from secmount.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from secmount.oci import canonical, exact
@@ -18,6 +17,7 @@ from secmount.policy import engine
 from secmount.policy.engine import Answer
 from secmount.policy.rules import Policy
 from secmount.store.tables.memory import Memos
+from secmount.value import dataclass
 
 KIND = "answer"
 ANSWER_LIMIT = 4 << 20  # bytes; 10,000 layer indices and 64 checks take far less
