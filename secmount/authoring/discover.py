@@ -69,9 +69,20 @@ class _Once:
         self._source = source
         self._referrers: dict[Digest, Referrers] = {}
         self._manifests: dict[Digest, bytes] = {}
+        self._tags: dict[str, Descriptor | RegistryError] = {}
 
     def head(self, tag: str | None, digest: Digest | None) -> Descriptor:
-        return self._source.head(tag, digest)
+        if tag is None or digest is not None:
+            return self._source.head(tag, digest)
+        if tag not in self._tags:
+            try:
+                self._tags[tag] = self._source.head(tag, None)
+            except RegistryError as err:
+                self._tags[tag] = err
+        found = self._tags[tag]
+        if isinstance(found, RegistryError):
+            raise found
+        return found
 
     def manifest(self, wanted: Descriptor) -> bytes:
         if wanted.digest not in self._manifests:
@@ -169,7 +180,17 @@ def _read(walk: _Walk, row: Descriptor, about: Manifest | Index, evidence: Evide
         return replace(node, fault=TrustError("SM2003", subject=str(row.digest), got=named, want=str(about.digest)))
     layers = () if isinstance(document, Index) else document.layers
     material = {row.digest, *(layer.digest for layer in layers)}
-    return replace(node, considered=_of(evidence, material, about.digest), attached=_below(walk, document, place.depth))
+    considered = _of(evidence, material, about.digest)
+    if considered and not _has_referrers(walk.source, document):
+        return replace(node, considered=considered)  # nobody attaches to a signature by tags, and each costs a request
+    return replace(node, considered=considered, attached=_below(walk, document, place.depth))
+
+
+def _has_referrers(source: Source, document: Manifest | Index) -> bool:
+    try:
+        return bool(source.referrers(document.digest))
+    except RegistryError:
+        return False
 
 
 def _below(walk: _Walk, document: Manifest | Index, depth: int) -> tuple[Node, ...]:

@@ -144,7 +144,7 @@ def test_the_depth_is_bounded_and_said(layout: Layout) -> None:
 
 def test_the_number_is_bounded_and_said(layout: Layout) -> None:
     row = artifact(layout)
-    for number in range(100):
+    for number in range(70):
         layout.attach_referrer(row, json.dumps(number).encode(), SBOM)
     found = look(layout)
     assert len(found.root.attached) == 64 and found.truncated

@@ -45,8 +45,8 @@ def test_several_keys(ready: Desk) -> None:
     "words",
     [(), ("--key", "release.pub"), ("--match", "**"), ("--key", "release.pub", "--match", "**", "--trusted-root", "x")],
 )
-def test_what_is_missing_is_said(ready: Desk, words: tuple[str, ...]) -> None:
-    result = ready.json("policy", "init", "--policy", "new", *words)
+def test_what_is_missing_is_said(secmount: Desk, words: tuple[str, ...]) -> None:
+    result = secmount.json("policy", "init", "--policy", "new", *words)
     assert result.code == "SM1010" and "--from REF" in result.document["error"]["want"]
 
 
@@ -57,9 +57,7 @@ def test_who_signed_is_shown_and_nothing_is_written_without_a_yes(ready: Desk) -
     assert ready.json(*FROM, "oci:models/bert:v1", "--key", "release.pub").code == "SM1051"
 
 
-@pytest.mark.parametrize(
-    ("answer", "exit"), [("y\n", 0), ("\n", 2), ("yesterday\n", 2)]
-)
+@pytest.mark.parametrize(("answer", "exit"), [("y\n", 0), ("\n", 2), ("yesterday\n", 2)])
 def test_at_a_terminal_it_asks(ready: Desk, monkeypatch: pytest.MonkeyPatch, answer: str, exit: int) -> None:
     monkeypatch.setattr(sys, "stdin", Answering(answer))
     result = ready(*FROM, "oci:models/bert:v1", "--key", "release.pub")
@@ -94,7 +92,6 @@ def test_what_it_writes_lets_the_signer_sign_and_nobody_else(ready: Desk) -> Non
         ("bert", (), 12, "SM1052"),
         ("bert", ("--key", "other.pub"), 12, "SM1052"),
         ("unsigned", ("--key", "release.pub"), 10, "SM1053"),
-        ("bert", ("--key", "none.pub"), 2, "SM1221"),
         ("bert", ("--key", "release.key"), 2, "SM1221"),
         ("bert", ("--trusted-root", "release.pub"), 2, "SM2201"),
         ("bert", ("--trusted-root", "none"), 2, "SM1020"),
