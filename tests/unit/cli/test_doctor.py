@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import certificates
 from tests.support.command import Desk
 from tests.support.lying import Lying, challenge, endless, redirect
 
@@ -96,6 +97,18 @@ def test_registries_that_answer_and_one_that_does_not(secmount: Desk) -> None:
         assert states(document, "registries").count("failed") == 1
         assert "wants Bearer" in str(rows(document, "registries"))
         assert [seen.authorization for seen in (*open_one.seen, *closed.seen)] == [None, None]
+
+
+def test_a_registry_by_an_authority_of_its_own(secmount: Desk, tmp_path: Path) -> None:
+    authority = certificates.authority()
+    file, _ = authority.write(tmp_path, "authority")
+    Path(file).chmod(0o600)
+    with Lying(tls=certificates.server_context(certificates.leaf(authority, "localhost"), tmp_path)) as registry:
+        policy_for(secmount, registry.host("localhost"))
+        (refused,) = rows(secmount.json("doctor").document, "registries")
+        assert refused["state"] == "failed" and refused["code"].startswith("SM41")
+        assert "insecure" not in str(refused["remedy"])
+        assert states(secmount.json("doctor", "--ca-file", file).document, "registries") == ["ok"]
 
 
 def test_a_registry_that_never_stops_is_no_hang(secmount: Desk) -> None:
