@@ -13,7 +13,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from secmount.errors import ContentError, RegistryError, SecmountError
-from secmount.errors.catalog import exit_status
 from secmount.oci import instant
 from secmount.oci.reference import LayoutReference, Reference, RegistryReference
 from secmount.policy import rules
@@ -67,7 +66,7 @@ def judged(
         try:
             digest = remote().head(reference.tag, None).digest
         except RegistryError as err:
-            if exit_status(err) != UNREACHABLE or network.pull == "always":
+            if not _unreachable(err) or network.pull == "always":
                 raise
             digest, resolved = _stale(parts, reference, err)
             return judge(Origin(_kept(parts, reference, digest, None), digest, "kept", resolved))
@@ -79,9 +78,15 @@ def judged(
     try:
         return judge(Origin(remote(), digest, "registry"))
     except RegistryError as err:
-        if found is None or exit_status(err) != UNREACHABLE:
+        if found is None or not _unreachable(err):
             raise
         return found
+
+
+def _unreachable(err: RegistryError) -> bool:
+    from secmount.errors.catalog import exit_status  # the catalogue is read for errors only
+
+    return exit_status(err) == UNREACHABLE
 
 
 def _from_kept(kept: Callable[[], Source], digest: Digest, judge: Callable[[Origin], Judged]) -> Judged | None:
