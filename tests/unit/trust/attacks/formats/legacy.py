@@ -216,6 +216,27 @@ LEGACY = (
         keyless,
     ),
     FormatAttack(
+        "legacy-entry-more",
+        "a log entry with a field that its promise does not cover",
+        "SM2051",
+        certified(entry(put("Payload", "uuid", to="x"))),
+        keyless,
+    ),
+    FormatAttack(
+        "legacy-entry-beside",
+        "a field beside a log entry and its promise",
+        "SM2051",
+        certified(entry(put("Verified", to=True))),
+        keyless,
+    ),
+    FormatAttack(
+        "legacy-entry-less",
+        "a log entry that does not name its log",
+        "SM2051",
+        certified(entry(remove("Payload", "logID"))),
+        keyless,
+    ),
+    FormatAttack(
         "legacy-promise",
         "a promise of a log that did not give it",
         "SM2026",
