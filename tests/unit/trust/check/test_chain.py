@@ -191,6 +191,13 @@ def test_an_issuer_that_does_not_print_is_none(issuer: str) -> None:
     assert caught.value.code == "SM2024"
 
 
+def test_an_empty_issuer_is_none() -> None:
+    empty = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8"), b"\x0c\x00")
+    with pytest.raises(TrustError) as caught:
+        fulcio.read(certificate.read(der(sigstore().certificate(p256(), issuer=None, more=[(empty, False)]))))
+    assert caught.value.code == "SM2024"
+
+
 @pytest.mark.parametrize("older", [None, "https://token.actions.githubusercontent.com"])
 def test_the_older_issuer_extension_may_be_missing_or_alone(older: str | None) -> None:
     made = sigstore().certificate(p256(), issuer_text=older)
