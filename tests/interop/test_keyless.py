@@ -193,3 +193,16 @@ def _with_bundles(source: Path, target: Path, change: Change) -> str:
     """Copy a layout, every bundle in it changed and its referrer made to fit; give the artifact's digest."""
     with LayoutSource(str(source)) as layout, LayoutWriter(str(target)) as writer:
         return relay(layout, writer, "v1", change)
+
+
+@pytest.mark.parametrize("by", ["layout", "python"])
+def test_a_policy_from_whoever_signed(signed: Signed, tmp_path: Path, by: str) -> None:
+    """The identity is learnt from the certificate, and believed only under the root that is given."""
+    made, reference = Product(tmp_path / "secmount").configure(), f"oci:{getattr(signed, by)}:v1"
+    assert made.run("policy init", "--from", reference, "--yes").document["error"]["code"] == "SM1052"
+    root = ("--trusted-root", str(signed.sigstore.trusted_root))
+    answer = made.run("policy init", "--from", reference, *root, "--yes")
+    assert answer.exit == 0, answer.document["error"]
+    (found,) = answer.document["signed_by"]
+    assert (found["identity"], found["issuer"]) == (IDENTITY, signed.sigstore.issuer)
+    assert made.run("verify", reference).exit == 0
