@@ -603,11 +603,29 @@ none_match(patterns, text) if {
 	}
 }
 
+# What a manifest says of the artifact is a fact only where a signature is about the manifest: a model signature is about
+# files, and anyone can write another manifest for them.
+vouched if rule.unsigned == true
+
+vouched if {
+	every pair in counted {
+		pair.files == null
+	}
+}
+
+vouched if {
+	some pair in fresh
+	pair.files == null
+}
+
 idle contains "artifact-types" if rule.artifact_types == null
 
-holds contains "artifact-types" if some_match(rule.artifact_types, input.artifact.folded.artifact_type)
+holds contains "artifact-types" if {
+	vouched
+	some_match(rule.artifact_types, input.artifact.folded.artifact_type)
+}
 
-got["artifact-types"] := input.artifact.artifact_type
+got["artifact-types"] := input.artifact.artifact_type if vouched
 
 want["artifact-types"] := rule.artifact_types.texts
 
@@ -630,12 +648,17 @@ want["media-types"] := rule.media_types.texts
 idle contains "annotations" if rule.annotations == {}
 
 holds contains "annotations" if {
+	vouched
 	every key, values in rule.annotations {
 		input.artifact.annotations[key] in values
 	}
 }
 
-got["annotations"] := {key: object.get(input.artifact.annotations, [key], null) | some key, _ in rule.annotations}
+got["annotations"] := {key: told(key) | some key, _ in rule.annotations}
+
+default told(_) := null
+
+told(key) := input.artifact.annotations[key] if vouched
 
 want["annotations"] := rule.annotations
 

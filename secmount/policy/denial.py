@@ -265,7 +265,7 @@ _TEXTS: Mapping[str, tuple[_Writer, _Writer]] = MappingProxyType(
         "max-age": (_times, lambda ms: f"at most {duration(ms)} old"),
         "no-rollback": (_times, _mark),
         "attestations": (lambda types: _list(types) or "none", _statements),
-        "artifact-types": (str, _list),
+        "artifact-types": (lambda name: name or "one that only the manifest says, which no signature covers", _list),
         "media-types": (_or("all of them match"), _list),
         "annotations": (_pairs, _pairs),
         "max-size": (_bytes, lambda size: f"at most {size} bytes"),

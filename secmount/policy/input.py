@@ -95,7 +95,7 @@ def _reference(resolution: Resolution) -> Json:
 
 def _artifact(resolution: Resolution, evidence: Evidence) -> Json:
     manifest, index = resolution.manifest, resolution.index
-    covered = {signature.subject for signature in evidence.signatures}
+    covered = {signature.subject for signature in evidence.signatures if signature.files is None}  # not of files alone
     return {
         "authenticated": bool(covered),
         "digest": str(manifest.digest),

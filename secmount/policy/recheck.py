@@ -32,6 +32,8 @@ def disagreements(asked: Question, given: Credit, approved: tuple[int, ...]) -> 
     if approved != tuple(each.position for each in shapes if excluded(each, rule) is None):
         yield "the approved layers are not those that the rule leaves"
     yield from _denied(resolution, asked.policy.deny, shapes)
+    if not given.manifest and (rule.artifact_types is not None or rule.annotations):
+        yield "nobody vouches for what the manifest says"
     yield from _unwanted(resolution, rule)
 
 

@@ -29,6 +29,7 @@ class Credit:
     """Who is credited under a rule, with what, and whether that meets it; `files` is what the tree must be then.
 
     `newest_ms` is the highest time inside what was signed and counts; it says how far back nothing may go any more.
+    `manifest`: what counts is not about files alone, so that the manifest's own words are somebody's.
     """
 
     met: bool
@@ -37,13 +38,14 @@ class Credit:
     files: Files | None = field(default=None, hash=False)
     newest_ms: int | None = None
     rolled_back: bool = False
+    manifest: bool = False
 
 
 def credit(asked: Question) -> Credit:
     """Credit the signatures that count."""
     rule = asked.rule
     if rule.unsigned:
-        return Credit(met=not rule.require)
+        return Credit(met=not rule.require, manifest=True)
     signers = asked.policy.signers
     pairs = [(name, row) for name, row in _counted(asked) if unacceptable(row, signers[name], asked) is None]
     for files in _cases(asked, pairs):
@@ -86,6 +88,7 @@ def _case(asked: Question, pairs: Sequence[Pair], files: Files | None) -> Credit
         files=files,
         newest_ms=newest,
         rolled_back=suffices and back,
+        manifest=any(row.files is None for _, row in pairs),
     )
 
 

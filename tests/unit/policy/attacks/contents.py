@@ -8,6 +8,7 @@ from pathlib import Path
 
 from secmount.errors import SecmountError
 from secmount.policy import folder
+from secmount.policy.decision import Approved
 from secmount.policy.rules import Policy
 from tests.support import facts
 from tests.support.facts import (
@@ -16,7 +17,7 @@ from tests.support.facts import (
     VSA,
     evidence,
 )
-from tests.support.policies import NAME, SIGNERS, artifact, judge, layer, signed, write
+from tests.support.policies import MODEL, NAME, SIGNERS, artifact, judge, layer, signed, write
 from tests.unit.policy.attacks.row import attack, met, refused
 
 
@@ -131,6 +132,20 @@ def _(root: Path) -> str:
 def _(root: Path) -> str:
     policy = facts.load(root, 'signers = ["release", "ci"]\nthreshold = 2')
     return met(policy, evidence(facts.model("release", {"a": "1"}), facts.model("ci", {"a": "2"})))
+
+
+@attack("manifest-for-signed-files", "another manifest, with other annotations, for files of a signed model", "SM3016")
+def _(root: Path) -> str:
+    policy = facts.load(root, 'signers = ["release"]\nannotations = { licence = ["MIT"] }')
+    proof = evidence(facts.model("release", {"model.bin": "layer"}))
+    verdict = judge(policy, artifact(annotations={"licence": "MIT"}), proof)
+    return "allowed" if isinstance(verdict, Approved) else verdict.decision.deny[0]
+
+
+@attack("type-for-signed-files", "another manifest, of another artifact type, for files of a signed model", "SM3014")
+def _(root: Path) -> str:
+    policy = facts.load(root, f'signers = ["release"]\nartifact-types = ["{MODEL}"]')
+    return met(policy, evidence(facts.model("release", {"model.bin": "layer"})))
 
 
 @attack("link-out-of-the-folder", "a trust root in the policy folder is a link to a file of others", "SM1213")
