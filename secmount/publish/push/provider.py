@@ -27,6 +27,8 @@ from secmount.registry.http.wire import url as urls
 CHUNK = 64 << 20  # bytes of a chunk, where a registry does not take a blob in one piece
 CHUNK_LIMIT = 1 << 30  # bytes; a registry may ask for larger chunks (OCI-Chunk-Min-Length), but not for any
 _PRESENT = frozenset({200, 302, 303, 307})  # to HEAD of a blob: some registries send to their storage what is there
+_ABSENT = frozenset({404})
+_NO_API = frozenset({400, 404, 405, 501})  # how registries without the referrers API answer
 _DIGEST = "Docker-Content-Digest"
 
 
@@ -165,16 +167,17 @@ class Provider(Registry):  # type: ignore[misc]  # oras is untyped
     def read_manifest(self, reference: str, accept: Iterable[str]) -> requests.Response | None:
         """Get the bytes at a tag or digest, at most MANIFEST_LIMIT of them; None if there is nothing."""
         target = f"{self.prefix}://{self.place.manifest_url(reference)}"
-        return self._get(target, accept)
+        return self._get(target, accept, absent=_ABSENT)
 
     def read_referrers(self, subject: Digest, accept: Iterable[str]) -> requests.Response | None:
         """Get the referrers of `subject`; None if the registry does not have that part of the protocol."""
         place = self.place
-        return self._get(f"{self.prefix}://{place.registry}/v2/{place.api_prefix}/referrers/{subject}", accept)
+        target = f"{self.prefix}://{place.registry}/v2/{place.api_prefix}/referrers/{subject}"
+        return self._get(target, accept, absent=_NO_API)
 
-    def _get(self, target: str, accept: Iterable[str]) -> requests.Response | None:
+    def _get(self, target: str, accept: Iterable[str], *, absent: frozenset[int]) -> requests.Response | None:
         response = self.do_request(target, "GET", headers={"Accept": ", ".join(accept)})
-        if response.status_code == 404:
+        if response.status_code in absent:
             return None
         self._check_200_response(response)
         return response

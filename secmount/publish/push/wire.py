@@ -125,7 +125,7 @@ class Wire:
             if status in _REDIRECTS and method != "HEAD":
                 response.close()
                 raise RegistryError("SM4321", subject=place, got=f"{method} answered by {status}", want="an answer")
-            if status not in (401, 403, 429) and status < 500:
+            if status not in (401, 403, 429) and (status < 500 or status == 501):
                 self._read(response, target, limit)
                 return response
             after = response.headers.get("Retry-After")

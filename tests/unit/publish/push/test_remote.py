@@ -79,6 +79,25 @@ def test_without_the_api_the_index_is_kept_by_us(start: Start, desk: Open, key: 
     assert rows[0]["annotations"]["dev.sigstore.bundle.content"] == "dsse-envelope"
 
 
+@pytest.mark.parametrize("status", [400, 405, 501])
+def test_registries_without_the_api_say_so_in_other_words(
+    start: Start, desk: Open, key: PrivateKey, status: int
+) -> None:
+    registry = start(referrers=False)
+    registry.on("GET .*/referrers/", error(status, "UNSUPPORTED"))
+    made = attach(registry, desk, key)
+    assert [row["digest"] for row in registry.tagged(FALLBACK)["manifests"]] == [str(made)]
+
+
+@pytest.mark.parametrize("status", [403, 500, 502])
+def test_an_api_that_fails_is_not_taken_for_absent(start: Start, desk: Open, key: PrivateKey, status: int) -> None:
+    registry = start(referrers=False)
+    registry.on("GET .*/referrers/", error(status, "UNKNOWN"))
+    with pytest.raises(RegistryError):
+        attach(registry, desk, key, attempts=1)
+    assert FALLBACK not in registry.manifests
+
+
 def test_what_others_keep_in_the_index_stays(start: Start, desk: Open, key: PrivateKey) -> None:
     registry = start(referrers=False)
     registry.manifests[FALLBACK] = index(FOREIGN)
