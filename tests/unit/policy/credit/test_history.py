@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from secmount.errors import PolicyError
 from secmount.policy import folder
 from secmount.policy.decision import Approved
-from tests.support import facts
+from tests.support import facts, policies
 from tests.support.facts import evidence, judge, model
 from tests.support.policies import DAY, NOW, SIGNERS, artifact, codes, digest, layer, load, signed, write
 
@@ -162,3 +163,10 @@ def test_signatures_from_is_a_full_name(tmp_path: Path) -> None:
         f'version = 1\n{SIGNERS}[[rules]]\nmatch = "**"\nsigners = ["ci"]\nsignatures-from = "ghcr.io/acme/sigs"\n',
     )
     assert policy.rules[0].signatures_from == "ghcr.io/acme/sigs"
+
+
+def test_a_program_that_does_not_see_a_rollback_is_told(tmp_path: Path) -> None:
+    policy = facts.load(tmp_path / "p", BACK)
+    old = evidence(signed("release", not_before=NOW - DAY))
+    with pytest.raises(PolicyError, match="not older than what was used before"):
+        policies.judge(policy, artifact(), old, newest=NOW, by=facts.Yes())
