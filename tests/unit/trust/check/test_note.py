@@ -118,6 +118,8 @@ def test_cosignatures_beside_the_logs_own_change_nothing() -> None:
         SIG.note(text(size="1" * 20)),
         SIG.note(text(root="====")),
         SIG.note(text(origin="")),
+        SIG.note("mini.test\n"),
+        SIG.note("mini.test\n9\n"),
         SIG.note(text()).replace("\u2014", "-"),
         SIG.note(text()).replace(" mini.test", "  mini.test"),
         text() + "\n\u2014 mini.test AAAA\n",
@@ -125,7 +127,7 @@ def test_cosignatures_beside_the_logs_own_change_nothing() -> None:
         SIG.note(text(more="line\n" * 200)),
         SIG.note(text(more="x" * note.NOTE_LIMIT + "\n")),
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_what_is_no_checkpoint(broken: str) -> None:
     with pytest.raises(ValueError, match=r"."):
