@@ -9,6 +9,12 @@ import pytest
 
 from tests.interop.product import Answer, Product, mounting
 from tests.support import keys as made
+from tests.support import shelf
+from tests.support.legacy import pem
+from tests.support.minisig import der
+from tests.unit.trust import corporate
+from tests.unit.trust.attacks.formats.build import company, looked_at, referring
+from tests.unit.trust.bench import MODEL
 
 model_signing = pytest.importorskip("model_signing", reason="model-signing is not installed")
 KEY = made.pair("ecdsa-p256")
@@ -121,3 +127,20 @@ def test_the_signature_of_another_key_counts_for_nothing(model: Path, tmp_path: 
     (tmp_path / "key.pem").write_bytes(made.pair("ecdsa-p256", 1).private_pem)
     sign(model, tmp_path, config=everything(model))
     assert look(model, tmp_path, verb="verify").exit == 12
+
+
+def test_a_certificate_signs_as_a_company_s_signer(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_bytes(corporate.key().private_pem)
+    chain = [tmp_path / name for name in ("leaf.pem", "issuing.pem", "root.pem")]
+    for path, one in zip(
+        chain, (corporate.leaf(), corporate.issuing().certificate, corporate.root().certificate), strict=True
+    ):
+        path.write_text(pem(der(one)))
+    signing = model_signing.signing.Config().use_certificate_signer(
+        private_key=tmp_path / "key.pem", signing_certificate=chain[0], certificate_chain=chain[1:]
+    )
+    signing.sign(model, model / "model.sig")
+    raw = (model / "model.sig").read_bytes()
+    (found,) = looked_at(referring(lambda: made.refer(shelf.row_of(MODEL), raw)), company()).signatures
+    assert found.identity == "O=Acme,CN=release"
+    assert set(found.files or ()) == {"config.json", "sub/weights.bin", "sub/opt.pkl"}

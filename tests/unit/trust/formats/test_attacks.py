@@ -9,6 +9,7 @@ import pytest
 from secmount.trust.signer import Signer
 from tests.support import keys, legacy, modelsig, shelf
 from tests.support.keyless import Keyless
+from tests.support.layouts import encode
 from tests.unit.trust import world
 from tests.unit.trust.attacks.formats import ROWS
 from tests.unit.trust.attacks.formats.build import SUBJECT, FormatAttack, Make, company, keyless, looked_at, referring
@@ -23,6 +24,12 @@ SOUND: dict[str, tuple[Make, Mapping[str, Signer]]] = {
     "legacy stamped": (tagged(lambda: legacy.keyless(world.made(Keyless(artifact=GOOD, stamps=1)), GOOD)), keyless()),
     "notary": (made(), company()),
     "notary stamped": (made(stamp=token()), company()),
+    "model keyless": (
+        referring(
+            lambda: keys.refer(shelf.row_of(MODEL), world.made(Keyless(statement=encode(modelsig.statement(FILES)))))
+        ),
+        keyless(),
+    ),
     "model": (referring(lambda: keys.refer(shelf.row_of(MODEL), modelsig.sign(FILES, RELEASE))), signers()),
 }
 

@@ -110,6 +110,11 @@ def test_what_is_no_envelope(data: bytes) -> None:
         module.parse(data, declared=notary.JWS)
 
 
+def test_a_layer_of_another_type_is_no_envelope() -> None:
+    with pytest.raises(TrustError, match="SM2060"):
+        module.parse(signed()().bundle, declared="application/json")
+
+
 @pytest.mark.parametrize("text", ["A", "AB==", "A+B/", "QUJ", "", None, 1])
 def test_base64url_has_one_spelling(text: object) -> None:
     whole = {**json.loads(signed()().bundle), "signature": text}
