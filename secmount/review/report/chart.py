@@ -15,6 +15,7 @@ STEPS: Final = tuple(
 )  # milliseconds that a bar can stand for
 BARS: Final = 60  # at most
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 920, 220, 48, 40, 12  # user units
+_LABEL = 80  # user units that a label on the axis takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,12 @@ def _grid(scale: int, plot: int) -> str:
 
 def _labels(found: Sequence[Bar], width: float, step: int) -> list[str]:
     every = max(1, -(-len(found) // 7))
-    labels = []
+    labels: list[str] = []
     for at in range(0, len(found), every):
         text = instant.render(found[at].start)
         shown = text[:10] if step >= 86_400_000 else text[5:16].replace("T", " ")
         x = _LEFT + at * width
+        if labels and x > _WIDTH - _LABEL:
+            break  # it would be cut off
         labels.append(f'<text class="axis" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 18}">{shown}</text>')
     return labels
