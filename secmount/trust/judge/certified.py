@@ -12,14 +12,15 @@ from secmount.errors import TrustError
 from secmount.oci import instant
 from secmount.oci.manifest import Index, Manifest
 from secmount.trust import meaning
+from secmount.trust.check import certificate
 from secmount.trust.claim import CertificateChain, Claim, Message
 from secmount.trust.evidence import SignatureTime
 from secmount.trust.judge import keyless, times, x509
-from secmount.trust.judge.force import in_force
+from secmount.trust.judge.force import in_force, unrevoked
 from secmount.trust.judge.verdict import Holder, Judged, found, refused
 from secmount.trust.meaning import Meaning
 from secmount.trust.root import TrustRoot
-from secmount.trust.signer import KeylessSigner, Signer, X509Signer
+from secmount.trust.signer import KeylessSigner, KeySigner, Signer, X509Signer
 from secmount.trust.sigstore import opinion
 from secmount.value import dataclass
 
@@ -63,6 +64,7 @@ def judge(
         said = meaning.read(claim, about, bare=bool(bare))
         _unexpired(said, now_ms)
         holders = tuple(_standing(fit, said) for fit in fits)
+        _check_key(by, signers, holders)
         _agreed(claim, about, fits)
     except TrustError as err:
         names = tuple(name for fit in fits for name in fit.holder.signers)
@@ -140,6 +142,14 @@ def _standing(fit: _Fit, said: Meaning) -> Holder:
     ends = [ms for ms in (fit.holder.expires_ms, said.expires_ms) if ms is not None]
     names = tuple(signer.name for signer in standing)
     return replace(fit.holder, signers=names, time=time, expires_ms=min(ends, default=None))
+
+
+def _check_key(by: CertificateChain, signers: Mapping[str, Signer], holders: tuple[Holder, ...]) -> None:
+    """Raise `TrustError` SM2014, SM2015 for a certificate of a key that is revoked as a managed one: it is one key."""
+    principal = certificate.read(by.certificates[0]).key.principal
+    same = [signer for signer in signers.values() if isinstance(signer, KeySigner) and signer.principal == principal]
+    for holder in holders:
+        unrevoked(same, holder.time)
 
 
 def _unexpired(said: Meaning, now_ms: int | None) -> None:

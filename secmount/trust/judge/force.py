@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 from secmount.errors import TrustError
@@ -18,6 +19,17 @@ def in_force(signers: tuple[One, ...], time: SignatureTime) -> tuple[One, ...]:
     Revocation sticks to the holder: one revoked name refuses the signature, whatever other names fit. Raise
     `TrustError` SM2014 (revoked), SM2015 (out of bounds, or without a time that a third party attests).
     """
+    unrevoked(signers, time)
+    missed_by = {signer.name: window.outside(signer, time) for signer in signers}
+    standing = tuple(signer for signer in signers if missed_by[signer.name] is None)
+    if not standing:
+        name, missed = next((name, missed) for name, missed in missed_by.items() if missed)
+        raise TrustError("SM2015", subject=name, got=missed[0], want=missed[1])
+    return standing
+
+
+def unrevoked(signers: Iterable[Signer], time: SignatureTime) -> None:
+    """Raise `TrustError` SM2014 or SM2015 if one of `signers`, whose key made the signature, is revoked."""
     for signer in signers:
         if signer.revoked:
             what = "key" if isinstance(signer, KeySigner) else "identity"
@@ -25,9 +37,3 @@ def in_force(signers: tuple[One, ...], time: SignatureTime) -> tuple[One, ...]:
         missed = window.revoked(signer, time)
         if missed:
             raise TrustError("SM2015", subject=signer.name, got=missed[0], want=missed[1])
-    missed_by = {signer.name: window.outside(signer, time) for signer in signers}
-    standing = tuple(signer for signer in signers if missed_by[signer.name] is None)
-    if not standing:
-        name, missed = next((name, missed) for name, missed in missed_by.items() if missed)
-        raise TrustError("SM2015", subject=name, got=missed[0], want=missed[1])
-    return standing

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from secmount.trust.formats import dsse
+from secmount.trust.judge.claims import judge
 from secmount.trust.judge.verdict import Judged
-from secmount.trust.signer import Signer
+from secmount.trust.signer import KeySigner, Signer
 from tests.support.minisig import NOW, authority, der
 from tests.unit.trust import corporate, world
 from tests.unit.trust.bench import MODEL
@@ -167,3 +170,22 @@ def test_a_corporate_signature_and_a_keyless_signer_in_one_policy() -> None:
     found = judge(claim(leaf()), MODEL, both, now_ms=NOW_MS)
     assert found.signatures[0].signers == ("corp",)
     assert der(root().certificate) in signer().anchors
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"revoked": True}, "SM2014"),
+        ({"revoked_since": NOW_MS - 20 * 86_400_000}, "SM2015"),
+        ({"revoked_since": NOW_MS - 86_400_000}, None),  # stamped before
+        ({"valid_until": NOW_MS - 20 * 86_400_000}, None),  # a window is of the name, a revocation of the key
+        ({}, None),
+    ],
+)
+def test_a_certificate_of_a_revoked_key_does_not_count(bounds: dict[str, Any], expected: str | None) -> None:
+    pair = key()
+    managed = KeySigner("release", 1, pair.spki, f"sha256:{hashlib.sha256(pair.spki).hexdigest()}", **bounds)
+    corp = stamping()
+    made = claim(leaf(), stamps=[NOW - 2 * DAY])
+    found = judge(made, MODEL, {one.name: one for one in (managed, corp)}, now_ms=NOW_MS)
+    assert (found.considered.code, bool(found.signatures)) == (expected, expected is None)
