@@ -39,6 +39,7 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["HOME"] = tempfile.mkdtemp(prefix="secmount-home-")
     os.environ["NO_COLOR"] = "1"
+    os.environ["TERM"] = "dumb"  # no progress: on a slow day it would say more than on a fast one
     sys.addaudithook(_stay_here)
 
 

@@ -114,6 +114,7 @@ class Place:
         program = f"{shlex.quote(sys.executable)} -m secmount"
         environment = {
             **os.environ,
+            "TERM": "dumb",  # no progress, which depends on how fast the machine is
             "SECMOUNT_CONFIG": f"{self.folder}/config.toml",
             "PYTHONPATH": str(ROOT),
             "NO_COLOR": "1",
