@@ -5,7 +5,7 @@ EXAMPLES ?= 2000
 ROUNDS ?= 9
 RUN := .venv/bin/python -m
 
-.PHONY: setup demo test lint system interop bench soak peers policies dist locks clean
+.PHONY: setup demo test lint system interop bench soak mutants peers policies dist locks clean
 
 setup: .venv/.dev
 demo: .venv/.runtime; .venv/bin/secmount demo
@@ -14,7 +14,8 @@ lint: .venv/.dev; $(RUN) ruff check && $(RUN) ruff format --check && $(RUN) mypy
 system: .venv/.dev; $(RUN) pytest -q tests/system
 interop: .venv/.dev; $(RUN) pytest -q -p no:randomly tests/interop
 bench: .venv/.dev; $(RUN) tests.bench --rounds $(ROUNDS) && $(RUN) tests.bench.wire
-soak: .venv/.dev; SECMOUNT_TEST_EXAMPLES=$(EXAMPLES) $(RUN) pytest -q -n 2 -p no:randomly --timeout=3600 --hypothesis-seed=$(SEED) tests/property tests/soak
+soak: .venv/.dev; SECMOUNT_TEST_EXAMPLES=$(EXAMPLES) $(RUN) pytest -q -n 2 -p no:randomly --timeout=3600 --hypothesis-seed=$(SEED) tests/property tests/soak && { [ $(EXAMPLES) -lt 1000 ] || $(MAKE) mutants; }
+mutants: .venv/.dev; .venv/bin/mutmut run && .venv/bin/mutmut results
 peers: ; tests/interop/peers/build
 policies: ; tests/interop/peers/build opa && policies/build
 dist: .venv/.runtime; $(RUN) hatchling build -c -t wheel -t sdist
