@@ -153,6 +153,8 @@ def rules(draw: st.DrawFn) -> Rule:
         line=1,
         match=match("ghcr.io/acme/**"),
         require=tuple(groups),
+        artifact_types=draw(st.sampled_from([None, None, (glob.media_type("**"),)])),
+        annotations=draw(st.sampled_from([{}, {}, {"a": ("b",)}])),
         exclude=draw(st.sampled_from([(), (), (glob.path("*.pkl"),)])),
         max_age=draw(st.sampled_from([None, None, HOUR])),
         bind=draw(st.sampled_from(["named", "any"])),
@@ -164,7 +166,7 @@ def rules(draw: st.DrawFn) -> Rule:
 
 def compare(proof: Evidence, policy: Policy, newest: int | None) -> Credit:
     [rule] = policy.rules
-    resolution = artifact(index=index())
+    resolution = artifact(index=index(), annotations={"a": "b"})
     given = document(resolution, proof, request=Request(), now_ms=NOW, newest_ms=newest)
     answer = engine().evaluate(given, policy)
     asked = Question(resolution, proof, policy, rule, NOW, newest)
