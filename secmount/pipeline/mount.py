@@ -53,10 +53,8 @@ def mount(
     try:
         with target_lock(store, os.path.realpath(path)), prepare(path, store=store.root) as target:
             tree = build(fetch(parts, admission, approved, observer), store)
-            row = place(
-                parts, records.asked(wanted.request), Effect(approved, tree, target, chosen, wanted.uid, wanted.gid)
-            )
-            marks.advance(parts, admission)
+            effect = Effect(approved, tree, target, chosen, wanted.uid, wanted.gid)
+            row = place(parts, records.asked(wanted.request), effect, lambda: marks.advance(parts, admission))
     except SecmountError as err:
         err.decision_id = admission.decision.id
         parts.log.append_essential(records.failed(parts, wanted, admission, os.path.abspath(path), err))

@@ -7,7 +7,7 @@ caller holds the folder's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,8 +35,11 @@ class Effect:
     gid: int
 
 
-def place(parts: Parts, request: Mapping[str, Any], effect: Effect) -> MountRow:
-    """Mount, and give the mount as the state remembers it; whatever is raised, nothing is left visible."""
+def place(parts: Parts, request: Mapping[str, Any], effect: Effect, mark: Callable[[], None]) -> MountRow:
+    """Mount, and give the mount as the state remembers it; whatever is raised, nothing is left visible.
+
+    `mark` notes how new it is, once it is visible: what cannot be noted does not stay.
+    """
     store, mounts = parts.store(), Mounts(parts.store().state)
     row = _row(parts, effect)
     tree_digest = str(effect.tree.digest)
@@ -46,6 +49,7 @@ def place(parts: Parts, request: Mapping[str, Any], effect: Effect) -> MountRow:
         mounted: Mounted | None = None
         try:
             mounted = effect.backend.mount(effect.tree, effect.target, _options(effect), store.open)
+            mark()
             found = (mounted.mount_id, mounted.device, mounted.options, mounted.enforced)
             mounts.finish(
                 row.id,

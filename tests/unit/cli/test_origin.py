@@ -17,13 +17,14 @@ from secmount.app import wire
 from secmount.app.assembly import assemble
 from secmount.app.ways import Ways
 from secmount.config import file
-from secmount.errors import InputError, RegistryError
+from secmount.errors import InputError, RegistryError, StorageError
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
 from secmount.oci.reference import RegistryReference
 from secmount.publish.layout import LayoutWriter
 from secmount.registry.layout import LayoutSource
 from secmount.registry.source import Referrers
+from secmount.store.tables.memory import History
 from tests.support.command import Desk
 
 NAME = "reg.example/acme/bert"
@@ -280,3 +281,22 @@ def test_offline_no_source_is_made_that_could_connect(secmount: Desk) -> None:
     config = file.load({}, {"SECMOUNT_CONFIG": str(secmount.folder / "config.toml")}, uid=os.geteuid())
     with assemble(config, Ways(offline=True)) as application, pytest.raises(InputError, match="SM1039"):
         application.parts.open_source(RegistryReference(NAME, "reg.example", "acme/bert", None, None))
+
+
+def test_a_mount_whose_mark_cannot_be_kept_does_not_stay(
+    secmount: Desk, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = secmount.folder / "policy" / "policy.toml"
+    policy.write_text(policy.read_text() + 'no-rollback = "tag"\n')
+
+    def full(*_: object) -> None:
+        raise StorageError("SM7001", got="no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "note", full)
+        refused = secmount.json("mount", REF, *COPY)
+    assert (refused.exit, refused.code) == (50, "SM7001")
+    assert not (secmount.folder / "mnt").exists()
+    assert [row["kind"] for row in secmount.log()][-2:] == ["mount.intent", "mount.failed"]
+    assert secmount.json("ls").document["mounts"] == []
+    assert secmount.json("mount", REF, *COPY).exit == 0
