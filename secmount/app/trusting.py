@@ -13,7 +13,7 @@ from secmount.policy import folder
 from secmount.policy.input import Request
 from secmount.trust.root import TrustRoot
 from secmount.trust.roots import kept
-from secmount.trust.signer import KeylessSigner
+from secmount.trust.signer import KeylessSigner, X509Signer
 from secmount.upkeep import roots
 from secmount.upkeep.roots import Change, Shown
 
@@ -38,7 +38,9 @@ def in_use(config: Config) -> tuple[tuple[Shown, ...], tuple[str, ...]]:
         warnings.append(f"a kept root is not shown: {err}")
     for role, root in rows:
         found.setdefault(root.digest, ([], root))[0].append(role)
-    return tuple(roots.show(", ".join(roles), root, now_ms=now) for roles, root in found.values()), tuple(warnings)
+    shown = [roots.show(", ".join(roles), root, now_ms=now) for roles, root in found.values()]
+    shown += [roots.anchors(one, now_ms=now) for one in signers.values() if isinstance(one, X509Signer)]
+    return tuple(shown), tuple(warnings)
 
 
 def update(

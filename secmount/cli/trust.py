@@ -97,12 +97,11 @@ def _file(path: str) -> bytes:
 
 
 def _lines(one: Shown) -> list[str]:
-    root = one.root
-    age = "nobody says" if root.updated_ms is None else instant.render(root.updated_ms)
+    age = "nobody says" if one.updated_ms is None else instant.render(one.updated_ms)
     lines = [
         render.escape(one.role),
-        f"  source       {render.escape(root.source)}",
-        f"  digest       {root.digest}",
+        f"  source       {render.escape(one.source)}",
+        f"  digest       {one.digest}",
         f"  vouched for  {age}",
     ]
     lines += [f"  {part.kind}: {render.escape(part.uri or part.name)}, good {part.window}" for part in one.parts]
@@ -112,9 +111,9 @@ def _lines(one: Shown) -> list[str]:
 def _fields(one: Shown) -> dict[str, Any]:
     return {
         "role": one.role,
-        "source": one.root.source,
-        "digest": one.root.digest,
-        "updated": _time(one.root.updated_ms),
+        "source": one.source,
+        "digest": one.digest,
+        "updated": _time(one.updated_ms),
         "parts": [_part(part) for part in one.parts],
         "warnings": list(one.warnings),
     }

@@ -10,10 +10,11 @@ from secmount.errors import TrustError
 from secmount.local import files, owned
 from secmount.oci import instant
 from secmount.trust.check import certificate
-from secmount.trust.root import Authority, Log, Roots, TrustRoot, Window
+from secmount.trust.root import Authority, Log, TrustRoot, Window
 from secmount.trust.roots import kept, public
 from secmount.trust.roots.kept import Kept
 from secmount.trust.roots.parse import parse
+from secmount.trust.signer import X509Signer
 from secmount.value import dataclass
 
 SOON_MS = 30 * 86_400_000  # before an end, there is a warning
@@ -27,7 +28,7 @@ _LOCK = "update.lock"
 class Part:
     """One authority or log of a root; `ends_ms` is the first end of its window and certificates."""
 
-    kind: str  # "certificate authority", "timestamp authority", "log", "certificate log"
+    kind: str  # "certificate authority", "timestamp authority", "log", "certificate log", "anchor"
     name: str
     uri: str
     window: Window
@@ -36,10 +37,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A root with its parts, for people."""
+    """A root with its parts, for people; `updated_ms`: when it was last vouched for, as far as anyone knows."""
 
-    role: str  # "default", "kept", or the name of the signers that have it
-    root: TrustRoot
+    role: str  # "default", where it was kept from, the names of the signers that have it
+    source: str
+    digest: str
+    updated_ms: int | None
     parts: tuple[Part, ...]
     warnings: tuple[str, ...]
 
@@ -64,7 +67,20 @@ def show(role: str, root: TrustRoot, *, now_ms: int) -> Shown:
         *(_log("log", one) for one in roots.logs),
         *(_log("certificate log", one) for one in roots.ctlogs),
     )
-    return Shown(role, root, parts, tuple(_warnings(root, roots, parts, now_ms)))
+    notes = [f"cannot be used here: {text}" for text in roots.unusable]
+    if root.updated_ms is not None and now_ms - root.updated_ms > OLD_MS:
+        days = (now_ms - root.updated_ms) // 86_400_000
+        notes.append(f"nobody is known to have vouched for this root for {days} days")
+    warnings = (*notes, *_ending(parts, now_ms))
+    return Shown(role, root.source, root.digest, root.updated_ms, parts, warnings)
+
+
+def anchors(signer: X509Signer, *, now_ms: int) -> Shown:
+    """Look at the certificates that an X.509 signer stands under; raise `TrustError` SM2020."""
+    rows = (("anchor", signer.anchors), ("timestamp authority", signer.stamp_anchors))
+    parts = tuple(_authority(kind, Authority("", (der,), Window())) for kind, group in rows for der in group)
+    source = "the certificates of x509 in policy.toml"
+    return Shown(f"signer {signer.name}", source, signer.root, None, parts, tuple(_ending(parts, now_ms)))
 
 
 def update(
@@ -147,11 +163,8 @@ def _log(kind: str, one: Log) -> Part:
     return Part(kind, f"{one.key.kind} {one.log_id.hex()[:16]}", one.url, one.window, one.window.end_ms)
 
 
-def _warnings(root: TrustRoot, roots: Roots, parts: tuple[Part, ...], now_ms: int) -> list[str]:
-    found = [f"cannot be used here: {text}" for text in roots.unusable]
-    if root.updated_ms is not None and now_ms - root.updated_ms > OLD_MS:
-        days = (now_ms - root.updated_ms) // 86_400_000
-        found.append(f"nobody is known to have vouched for this root for {days} days")
+def _ending(parts: tuple[Part, ...], now_ms: int) -> list[str]:
+    found = []
     for kind in dict.fromkeys(part.kind for part in parts):
         ends = [part.ends_ms for part in parts if part.kind == kind]
         last = None if None in ends else max(end for end in ends if end is not None)

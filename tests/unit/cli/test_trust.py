@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from secmount.trust.roots import kept, public
 from tests.support.command import Desk
-from tests.support.minisig import MiniSigstore
+from tests.support.minisig import NOW, MiniSigstore, authority
 from tests.support.tufrepo import Repository
 
 ROOT = MiniSigstore().trusted_root()
@@ -102,3 +104,26 @@ def test_what_ends_soon_is_said(secmount: Desk, repository: tuple[Repository, st
 
 def _ended() -> dict[str, str]:
     return {"start": "2026-01-01T00:00:00Z", "end": "2026-10-01T00:00:00Z"}
+
+
+def test_the_roots_of_a_policys_signers_are_shown(secmount: Desk) -> None:
+    folder = secmount.folder / "policy"
+    folder.mkdir(mode=0o700)
+    ended = authority("corp root", end=NOW - timedelta(days=1)).certificate
+    (folder / "corp.pem").write_bytes(ended.public_bytes(Encoding.PEM))
+    (folder / "acme.json").write_bytes(ROOT)
+    identity = 'issuer = "https://i.test"\nidentity = "ann@acme.test"\n'
+    (folder / "policy.toml").write_text(
+        f'version = 1\n[signers.public]\n{identity}[signers.private]\n{identity}trusted-root = "acme.json"\n'
+        '[signers.corp]\nx509 = "corp.pem"\nsubject = { CN = "release" }\nrevocation = "none"\n'
+        '[[rules]]\nmatch = "ghcr.io/acme/**"\nsigners = ["public", "private", "corp"]\n'
+    )
+    shown = {root["role"]: root for root in secmount.json("trust", "show").document["roots"]}
+    assert list(shown) == ["default, signer public", "signer private", "signer corp"]
+    assert shown["signer private"]["digest"] == kept.digest_of(ROOT)
+    assert [part["kind"] for part in shown["signer corp"]["parts"]] == ["anchor"]
+    assert shown["signer corp"]["warnings"] == ["the last anchor ended at 2026-10-31T12:00:00.000Z"]
+    (folder / "policy.toml").write_text("version = 2\n")
+    document = secmount.json("trust", "show").document
+    assert [root["role"] for root in document["roots"]] == ["default"]
+    assert document["warnings"][0].startswith("the policy does not load")
