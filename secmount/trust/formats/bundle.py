@@ -57,7 +57,10 @@ def parse(raw: bytes, *, declared: str | None) -> Claim:
         signature=signature,
         by=_signer(material),
         content=content,
-        entries=tuple(_entry(row) for row in material.messages("tlogEntries", *_ENTRY, limit=ENTRIES_LIMIT)),
+        entries=tuple(
+            _entry(row, proven=version != "0.1")
+            for row in material.messages("tlogEntries", *_ENTRY, limit=ENTRIES_LIMIT)
+        ),
         stamps=tuple(
             row.octets("signedTimestamp")
             for row in stamps.messages("rfc3161Timestamps", "signedTimestamp", limit=ENTRIES_LIMIT)
@@ -103,7 +106,10 @@ _ENTRY = (
 )
 
 
-def _entry(row: Fields) -> LogEntry:
+def _entry(row: Fields, *, proven: bool) -> LogEntry:
+    """Read an entry; from version 0.2 on it must be proven to be in its log, and a promise alone does not do."""
+    if proven and not row.has("inclusionProof"):
+        raise row.refuse("inclusionProof", "none", "one, from version 0.2 on")
     kind = row.message("kindVersion", "kind", "version")
     return LogEntry(
         log_index=row.int64("logIndex"),

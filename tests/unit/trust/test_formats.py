@@ -99,28 +99,36 @@ def test_log_entries_and_stamps_are_read_as_they_stand() -> None:
 
 
 def test_zero_and_empty_fields_may_be_absent_or_null() -> None:
-    claim = read(
-        material(tlogEntries=[{"inclusionProof": {}}, {"inclusionProof": None}], timestampVerificationData=None)
-    )
-    first, second = claim.entries
+    claim = read(material(tlogEntries=[{"inclusionProof": {}}], timestampVerificationData=None))
+    (first,) = claim.entries
     assert (first.log_index, first.kind, first.integrated_time, first.promise, first.body) == (0, "", 0, b"", b"")
     assert first.proof is not None
     assert (first.proof.log_index, first.proof.hashes) == (0, ())
-    assert second.proof is None
     assert read(material(publicKey={})).by == KeyHint("")
     assert read(good(messageSignature=None)).content == read(good()).content
 
 
+@pytest.mark.parametrize("entry", [{}, {"inclusionProof": None}, {"inclusionPromise": ENTRY["inclusionPromise"]}])
+def test_an_entry_without_a_proof_is_one_of_the_first_version(entry: Json) -> None:
+    whole = material(tlogEntries=[entry])
+    assert code_of(whole) == "SM2001"
+    assert code_of({**whole, "mediaType": f"{OLD}0.2"}, f"{OLD}0.2") == "SM2001"
+    (found,) = read({**whole, "mediaType": f"{OLD}0.1"}, f"{OLD}0.1").entries
+    assert found.proof is None
+
+
 @pytest.mark.parametrize("number", ["9223372036854775807", 9223372036854775807, 0, "0"])
 def test_int64_as_text_or_number(number: object) -> None:
-    assert read(material(tlogEntries=[{"logIndex": number}])).entries[0].log_index == int(str(number))
+    assert read(material(tlogEntries=[{"inclusionProof": {}, "logIndex": number}])).entries[0].log_index == int(
+        str(number)
+    )
 
 
 @pytest.mark.parametrize(
     "number", ["9223372036854775808", -1, "-1", "01", "1e3", 1.0, "1.0", "", " 1", "١", True, [1], "9" * 100]
 )
 def test_other_numbers(number: object) -> None:
-    assert code_of(material(tlogEntries=[{"logIndex": number}])) == "SM2001"
+    assert code_of(material(tlogEntries=[{"inclusionProof": {}, "logIndex": number}])) == "SM2001"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from secmount.trust.signer import KeylessSigner, Signer
 from tests.support import keyless, keys
 from tests.support.keyless import Keyless
 from tests.support.layouts import Json, encode
-from tests.support.minisig import GITHUB, NOW, V03, Edit, MiniSigstore, rfc3339
+from tests.support.minisig import GITHUB, NOW, Edit, MiniSigstore, rfc3339
 from tests.unit.trust.bench import MODEL
 
 IDENTITY = "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/**"
@@ -73,7 +73,7 @@ def judged(
 ) -> Judged:
     """Parse and judge; without signers `signer()` alone."""
     named: Mapping[str, Signer] = {one.name: one for one in signers or (signer(),)}
-    claim = bundles.parse(raw, declared=V03)
+    claim = bundles.parse(raw, declared=None)
     return judge(claim, about, named, now_ms=now_ms, root=root)
 
 

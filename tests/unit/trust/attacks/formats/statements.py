@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support import keys, legacy
+from tests.support import keys, legacy, shelf
 from tests.support.layouts import Json, encode
-from tests.unit.trust.attacks.formats.build import SUBJECT, FormatAttack, Make, put, stated, void
-from tests.unit.trust.bench import OTHER, RELEASE, STRANGER
+from tests.unit.trust import world
+from tests.unit.trust.attacks.formats.build import SUBJECT, FormatAttack, Make, keyless, put, referring, stated, void
+from tests.unit.trust.bench import MODEL, OTHER, RELEASE, STRANGER
 
 PROVENANCE = "https://slsa.dev/provenance/v1"
 VSA = "https://slsa.dev/verification_summary/v1"
@@ -44,7 +45,18 @@ def bare_envelope(source: Any) -> None:
     legacy.attach(source, SUBJECT, legacy.layer(envelope, RELEASE))
 
 
+def unproven(whole: Json) -> None:
+    del whole["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
+
+
 STATEMENTS = (
+    FormatAttack(
+        "entry-unproven",
+        "an entry that the log promised and nobody proved to be in it",
+        "SM2001",
+        referring(lambda: keys.refer(shelf.row_of(MODEL), world.made(edit=unproven))),
+        keyless,
+    ),
     FormatAttack(
         "provenance-as-signature", "provenance passed off as a signature", "SM2008", stated(predicate_type=PROVENANCE)
     ),
