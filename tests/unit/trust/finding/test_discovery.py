@@ -8,7 +8,7 @@ from secmount.errors import ContentError, RegistryError
 from secmount.oci.digest import Digest
 from secmount.trust import referrers
 from secmount.trust.gather import gather
-from tests.support import keys, layouts, legacy, modelsig, shelf
+from tests.support import keys, layouts, legacy, modelsig, notary, shelf
 from tests.support.layouts import OCI_EMPTY, Json, describe
 from tests.support.shelf import Shelf
 from tests.unit.trust.attacks.formats.build import SUBJECT, looked_at, referring
@@ -162,3 +162,27 @@ def test_a_manifest_at_a_tag_that_cannot_be_read() -> None:
     assert [one.code for one in found.considered] == ["SM5002"]
     source.faults[SUBJECT.replace(":", "-") + ".sig"] = ContentError("SM5011", subject="tag")
     assert [one.code for one in gather(shelf.resolved(MODEL), source, signers()).considered] == ["SM5011"]
+
+
+@pytest.mark.parametrize("kind", [layouts.BUNDLE, notary.JWS, notary.COSE])
+def test_two_signatures_in_one_referrer_are_none_whatever_it_calls_itself(kind: str) -> None:
+    def edit(document: Json) -> None:
+        document["layers"] *= 2
+
+    def make() -> keys.Signed:
+        return keys.refer(
+            shelf.row_of(MODEL), b"{}", layer_type=kind, artifact_type="application/x", edit_manifest=edit
+        )
+
+    assert [one.code for one in looked_at(referring(make), signers()).considered] == ["SM2002"]
+
+
+def test_what_is_at_a_tag_is_not_fetched_for_a_reader_who_has_enough() -> None:
+    source = Shelf()
+    for number in range(32):
+        source.attach(signed(STRANGER, annotations={"n": str(number)}), to=SUBJECT)
+    found = gather(shelf.resolved(MODEL), source, signers())
+    assert (len(found.considered), found.truncated, len(source.asked)) == (32, False, 64)
+    legacy.attach(source, SUBJECT, legacy.layer(GOOD, RELEASE))
+    again = gather(shelf.resolved(MODEL), source, signers())
+    assert (again.considered, again.truncated, len(source.asked)) == (found.considered, True, 128)
