@@ -23,13 +23,14 @@ from secmount.registry.credentials.names import host_of
 from secmount.registry.credentials.programs import Helpers
 from secmount.registry.credentials.value import Anonymous
 from secmount.review.reader import Reader, open_log
-from secmount.review.verify import verify
+from secmount.review.verify import glance, verify
 from secmount.upkeep.doctor.site import Helper, Logins, LogState, Reached, Site
 
 if TYPE_CHECKING:
     from secmount.policy.engine import Engine
     from secmount.trust.root import TrustRoot
 
+WHOLE = 50_000  # entries of a log that is read whole, in about a second
 REACH_MS = 10_000  # for one registry, everything included
 ANSWER_LIMIT = 64 << 10  # bytes; a registry answers `{}` or nothing
 
@@ -62,13 +63,18 @@ def _log(config: Config, uid: int) -> LogState | None:
         return None
     state = config.state if os.path.isdir(config.state) else None
     with open_log(config.audit, uid=uid, state=state) as reader:
-        found = verify(reader)
+        if reader.size > WHOLE:
+            problems, anchored = glance(reader)
+        else:
+            found = verify(reader)
+            problems, anchored = found.problems, found.anchored
         return LogState(
-            size=found.size,
+            size=reader.size,
             newest_ms=_newest(reader),
-            problems=tuple((problem.code, problem.subject, problem.got) for problem in found.problems),
-            anchored=bool(found.anchored),
+            problems=tuple((problem.code, problem.subject, problem.got) for problem in problems),
+            anchored=bool(anchored),
             waiting=len(Reserve(reader.folder).waiting()),
+            whole=reader.size <= WHOLE,
         )
 
 

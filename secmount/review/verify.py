@@ -63,14 +63,7 @@ def verify(reader: Reader, *, checkpoints: Sequence[tuple[str, str]] = (), full:
 
     Faults of the log are problems of the result; only what keeps us from looking raises. An index that lies is deleted.
     """
-    anchored: list[Anchor] = []
-    problems: list[Problem] = []
-    for place, remembered in _remembered(reader, checkpoints, problems):
-        problem = _continues(reader, place, remembered)
-        if problem is None:
-            anchored.append(Anchor(place, remembered.size))
-        else:
-            problems.append(problem)
+    anchored, problems = _anchor(reader, checkpoints)
     found = scan(reader, full=full)
     problems = [*_tree(reader, found), *problems, *found.problems]
     if any(problem.code == "SM7110" for problem in problems):
@@ -87,6 +80,33 @@ def verify(reader: Reader, *, checkpoints: Sequence[tuple[str, str]] = (), full:
         found.parts,
         tuple(_notes(reader, anchored)),
     )
+
+
+def glance(reader: Reader) -> tuple[tuple[Problem, ...], tuple[Anchor, ...]]:
+    """Check what takes no time however large the log is: its continuity, and that its last entry was signed."""
+    anchored, problems = _anchor(reader, ())
+    last, current = reader.size - 1, reader.checkpoint
+    if last >= 0:
+        try:
+            entry, proof = merkle.leaf(reader.folder.entry(last)), reader.proof(last)
+            if not merkle.included(entry, last, current.size, proof, current.root):
+                problems.append(Problem("SM7106", f"entry {last}", "other bytes than were signed", "what was signed"))
+        except StorageError as err:
+            problems.append(Problem(err.code, err.subject or "", err.got or "", err.want or ""))
+    return tuple(problems), tuple(anchored)
+
+
+def _anchor(reader: Reader, checkpoints: Sequence[tuple[str, str]]) -> tuple[list[Anchor], list[Problem]]:
+    """Compare with what is remembered elsewhere."""
+    anchored: list[Anchor] = []
+    problems: list[Problem] = []
+    for place, remembered in _remembered(reader, checkpoints, problems):
+        problem = _continues(reader, place, remembered)
+        if problem is None:
+            anchored.append(Anchor(place, remembered.size))
+        else:
+            problems.append(problem)
+    return anchored, problems
 
 
 def _tree(reader: Reader, found: Scan) -> Iterator[Problem]:

@@ -59,7 +59,9 @@ def log(site: Site) -> Iterator[Diagnosis]:
         )
     if not found.problems:
         how = "continues what is remembered outside it" if found.anchored else "is not anchored outside its folder"
-        shown = f"{site.config.audit}: what was signed (entries: {found.size}); it {how}"
+        size = found.size
+        sound = f"{size} entries are as signed" if found.whole else f"the last of {size} entries is as signed"
+        shown = f"{site.config.audit}: {sound}; the log {how}"
         yield ok(shown) if found.anchored else warning(shown, "secmount audit verify")
     if found.waiting:
         yield warning(

@@ -15,13 +15,17 @@ from secmount.value import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """The audit log: `problems` as (code, subject, got), `newest_ms` the time of its last entry."""
+    """The audit log: `problems` as (code, subject, got), `newest_ms` the time of its last entry.
+
+    `whole` False: it is large, and only its continuity and its last entry were looked at.
+    """
 
     size: int
     newest_ms: int | None
     problems: tuple[tuple[str, str, str], ...] = ()
     anchored: bool = False
     waiting: int = 0  # records in the reserve
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -64,13 +65,27 @@ def test_a_wrong_configuration_is_a_finding_not_the_end(secmount: Desk) -> None:
     assert states(result.document, "clock") == ["ok"] and states(result.document, "registries") == ["warning"]
 
 
-def test_a_tampered_log_is_found(secmount: Desk) -> None:
+@pytest.mark.parametrize("whole", [50_000, 0], ids=["small", "large"])
+def test_a_tampered_log_is_found(secmount: Desk, monkeypatch: pytest.MonkeyPatch, whole: int) -> None:
+    monkeypatch.setattr("secmount.app.site.WHOLE", whole)
     secmount.ready()("verify", "oci:models/bert:v1")
     (bundle,) = Path("store/audit/tile/entries").rglob("*.p/*")
     data = bundle.read_bytes()
     bundle.write_bytes(data.replace(b'"allowed"', b'"alloved"'))
     result = secmount.json("doctor")
     assert result.exit == 2 and "failed" in states(result.document, "log")
+
+
+def test_a_log_that_was_cut_off_is_found_at_a_glance(secmount: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secmount.app.site.WHOLE", 0)
+    secmount.ready()("verify", "oci:models/bert:v1")
+    assert states(secmount.json("doctor").document, "log") == ["ok"]
+    shutil.copytree("store/audit", "older")
+    secmount("verify", "oci:models/bert:v1")
+    shutil.rmtree("store/audit")
+    Path("older").rename("store/audit")
+    result = secmount.json("doctor")
+    assert result.exit == 2 and rows(result.document, "log")[0]["code"] == "SM7107"
 
 
 def test_hostile_names_are_harmless(secmount: Desk) -> None:

@@ -149,6 +149,11 @@ def test_the_log(found: Examine, log: LogState | None, states: list[str]) -> Non
     assert [row.state for row in found("log", log=lambda _: log)] == states
 
 
+def test_a_large_log_is_not_read_whole_and_says_so(found: Examine) -> None:
+    (row,) = found("log", log=lambda _: LogState(10**6, NOW, anchored=True, whole=False))
+    assert row.state == "ok" and "the last of 1000000 entries" in row.said
+
+
 def test_a_log_that_cannot_be_opened(found: Examine) -> None:
     def forged(_: object) -> None:
         raise StorageError("SM7105", subject="log")
