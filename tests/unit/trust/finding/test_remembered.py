@@ -215,6 +215,7 @@ def spoilt(text: str) -> list[str]:
         json.dumps({**document, "signatures": [{**document["signatures"][0], "time": []}]}),
         json.dumps({**document, "signatures": [{**document["signatures"][0], "claims": {"a": []}}]}),
         json.dumps({**document, "attestations": 1}),
+        json.dumps({**document, "signatures": [{k: v for k, v in document["signatures"][0].items() if k != "files"}]}),
     ]
 
 
