@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 
@@ -27,6 +28,7 @@ def doctor(settings: Settings) -> Outcome:
     from secmount.app.site import site
     from secmount.app.ways import Ways
     from secmount.cli.program import health
+    from secmount.cli.view.progress import Progress
 
     flags = {
         "config": settings.config,
@@ -42,4 +44,5 @@ def doctor(settings: Settings) -> Outcome:
         plain_http=settings.plain_http,
         deadline_ms=settings.timeout,
     )
-    return health.show(site(flags, os.environ, ways), settings)
+    with Progress.on(settings, sys.stderr, stage="examining"):
+        return health.show(site(flags, os.environ, ways), settings)

@@ -21,7 +21,9 @@ from secmount.oci.digest import Digest
 
 QUIET_S = 1.0  # what takes less is not worth a word
 REFRESH_S = 0.1  # between two looks at one bar
-Stage = Literal["resolving", "verifying", "pulling", "unpacking", "mounting", "discovering", "packing", "sending"]
+Stage = Literal[
+    "resolving", "verifying", "pulling", "unpacking", "mounting", "discovering", "examining", "packing", "sending"
+]
 Moving = Literal["pulling", "sending"]
 _DONE = {"pulling": "pulled", "sending": "sent"}
 
