@@ -289,13 +289,13 @@ def dripping_headers(pause: float) -> Reply:
     return Reply(raw=drops)
 
 
-def endless_headers() -> Reply:
-    """Send one header after the other."""
+def unending(begin: bytes, line: bytes = b"X-More: more\r\n") -> Reply:
+    """Send `begin`, then one `line` after the other."""
 
     def lines() -> Iterator[bytes]:
-        yield b"HTTP/1.1 200 OK\r\n"
+        yield begin
         while True:
-            yield b"X-More: more\r\n" * 100
+            yield line * 100
 
     return Reply(raw=lines)
 

@@ -25,6 +25,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 _FLOOR = 1024  # bytes a second, on average over the time spent waiting; a modem's speed of 1990
 _BUFFER = 64 << 10  # bytes; headers and the ends of chunks go through it, the rest is read in place
 
+_STATUSES, _TRAILERS = 16, 100  # answers to a request, all but one interim; lines after a body in chunks
+_LINE = 64 << 10  # bytes of one
+
 Judge = Callable[[str], None]  # refuses a numeric address by raising
 Left = Callable[[], float]  # seconds that the deadline leaves; raises when it is over
 
@@ -96,7 +99,30 @@ class _WatchedReader(io.RawIOBase):
         super().close()
 
 
+class _Answer(HTTPConnection.response_class):  # type: ignore[valid-type,misc]  # http.client.HTTPResponse
+    """An answer with few others before it and few lines after it: http.client reads on as long as more of them come."""
+
+    _statuses = 0
+
+    def _read_status(self) -> Any:
+        self._statuses += 1
+        if self._statuses > _STATUSES:
+            raise wire.ProtocolError("one interim answer after the other")
+        return super()._read_status()
+
+    def _read_and_discard_trailer(self) -> None:
+        for _ in range(_TRAILERS):
+            line = self.fp.readline(_LINE + 1)
+            if len(line) > _LINE:
+                break
+            if line in {b"\r\n", b"\n", b""}:
+                return
+        raise wire.ProtocolError("one line after the other behind the last chunk")
+
+
 class _Connection(HTTPConnection):
+    response_class = _Answer
+
     def __init__(self, *args: Any, judge: Judge, left: Left, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._judge, self._left = judge, left
@@ -110,6 +136,8 @@ class _Connection(HTTPConnection):
 
 
 class _SecureConnection(HTTPSConnection):
+    response_class = _Answer
+
     def __init__(self, *args: Any, judge: Judge, left: Left, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._judge, self._left = judge, left

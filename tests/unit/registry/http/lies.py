@@ -14,6 +14,7 @@ from tests.support.lying import INDEX, MANIFEST, Lying, Reply
 from tests.support.wires import REPOSITORY, Model, read
 
 FINE = "accepted"
+LAST_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,9 @@ LIES = (
     Lie("a blob that drips", on(BLOB, lying.dripping(0.02)), layer, "SM4102"),
     Lie("a manifest that drips", on(TAG, lying.dripping(0.02)), tag, "SM4102"),
     Lie("headers that drip", on(TAG, lying.dripping_headers(0.02)), tag, "SM4102"),
-    Lie("headers without end", on(TAG, lying.endless_headers()), tag, "SM4101"),
+    Lie("headers without end", on(TAG, lying.unending(b"HTTP/1.1 200 OK\r\n")), tag, "SM4101"),
+    Lie("interim answers without end", on(TAG, lying.unending(b"", b"HTTP/1.1 100 Continue\r\n\r\n")), tag, "SM4101"),
+    Lie("lines without end after the last chunk", on(TAG, lying.unending(LAST_CHUNK)), tag, "SM4101"),
     Lie("silence", on(TAG, lying.dripping(60, b"")), tag, "SM4102"),
     Lie("a blob cut short once", on(BLOB, lying.cut(1000), lambda _, truth: truth), layer, FINE),
     Lie("a reset in the middle of a blob", on(BLOB, lying.cut(1000, reset=True), lambda _, truth: truth), layer, FINE),
