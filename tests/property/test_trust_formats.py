@@ -66,14 +66,14 @@ def unchanged(found: Evidence, *truths: Signature) -> None:
         assert replace(signature, material=None) in truths
 
 
-@examples(300)
+@examples(100)
 @given(mutated_bytes(LAYER[0]))
 @example(LAYER[0])
 def test_bytes_of_a_payload(data: bytes) -> None:
     unchanged(looked_at(tagged((data, *LAYER[1:])), signers()), OLD_TRUTH)
 
 
-@examples(300)
+@examples(100)
 @given(mutated_json(json.loads(LAYER[0])))
 def test_payloads_that_really_were_signed(said: Json) -> None:
     data = encoded(said)
@@ -102,7 +102,7 @@ def noted(draw: st.DrawFn, good: dict[str, str]) -> dict[str, str]:
     return notes
 
 
-@examples(300)
+@examples(100)
 @given(noted(dict(KEYLESS[2])))
 def test_annotations_of_a_keyless_signature(notes: dict[str, str]) -> None:
     found = looked_at(tagged((KEYLESS[0], KEYLESS[1], notes)), keyless())
@@ -114,20 +114,20 @@ def test_annotations_of_a_keyless_signature(notes: dict[str, str]) -> None:
         assert signature.time.not_after in (KEYLESS_TRUTH.time.not_after, world.NOW_MS + 30_000)
 
 
-@examples(300)
+@examples(100)
 @given(mutated_bytes(ENVELOPE))
 @example(ENVELOPE)
 def test_bytes_of_an_envelope(data: bytes) -> None:
     unchanged(looked_at(enclosed(data), company()), NOTARY_TRUTH, UNSTAMPED)
 
 
-@examples(300)
+@examples(100)
 @given(mutated_json(json.loads(ENVELOPE)))
 def test_values_of_an_envelope(document: Json) -> None:
     unchanged(looked_at(enclosed(encoded(document)), company()), NOTARY_TRUTH, UNSTAMPED)
 
 
-@examples(300)
+@examples(100)
 @given(mutated_json(envelopes.header("ES256", expiry="2030-01-01T00:00:00Z")))
 def test_headers_that_really_were_signed(head: Json) -> None:
     encoded(head)
@@ -174,7 +174,7 @@ def test_values_of_an_attestation(document: Json) -> None:
         assert (one.predicate_type, one.predicate, one.signers) == (PROVENANCE, {}, ("release",))
 
 
-@examples(300)
+@examples(200)
 @given(values)
 def test_any_document_as_payload_header_target_and_predicate(value: Any) -> None:
     data = encoded(value)
@@ -193,7 +193,7 @@ def test_any_document_as_payload_header_target_and_predicate(value: Any) -> None
             assert err.code.startswith(CODES)
 
 
-@examples(200)
+@examples(100)
 @given(st.dictionaries(st.sampled_from(sorted(KEYLESS[2])), st.text(max_size=40), max_size=5))
 def test_any_annotations(notes: dict[str, str]) -> None:
     try:
