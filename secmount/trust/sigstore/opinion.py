@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from secmount.errors import TrustError
 from secmount.oci import exact
-from secmount.trust.check import certificate
+from secmount.trust.check import certificate, der
 from secmount.trust.check.fulcio import Identity
 from secmount.trust.claim import CertificateChain, Claim, Envelope
 from secmount.trust.evidence import MATERIAL_LIMIT
@@ -62,7 +62,7 @@ def _verify(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -
     logging.getLogger("sigstore").setLevel(logging.CRITICAL)
     named = policy.AllOf(
         [
-            policy.Identity(identity=identity.name),
+            policy.AnyOf([policy.Identity(identity=name) for name in (identity.name, _tagged(identity.name))]),
             policy.AnyOf([policy.OIDCIssuer(identity.issuer), policy.OIDCIssuerV2(identity.issuer)]),
         ]
     )
@@ -75,6 +75,11 @@ def _verify(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -
         return
     digest = hashlib.sha256(message).digest()
     verifier.verify_artifact(Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest), found, named)
+
+
+def _tagged(name: str) -> str:
+    """Give a user name (Fulcio's OtherName) as sigstore-python sees it: with the DER around it."""
+    return der.wrap(der.UTF8, name.encode()).decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=_KEPT)

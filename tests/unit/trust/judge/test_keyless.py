@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from secmount.errors import TrustError
@@ -73,6 +74,10 @@ def test_mail_addresses_and_user_names_are_identities() -> None:
     signer = world.signer(pattern="ann@acme.test", claims={})
     found = judged(made(certifying={"san": "ann@acme.test", "claims": ()}), signer)
     assert found.signatures[0].identity == "ann@acme.test"
+    user = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7"), b"\x0c\x0cann!mini.tst")
+    signer = world.signer(pattern="ann!mini.tst", claims={})
+    found = judged(made(certifying={"san": [user], "claims": ()}), signer)
+    assert (found.considered.code, [one.identity for one in found.signatures]) == (None, ["ann!mini.tst"])
 
 
 @pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate()])
