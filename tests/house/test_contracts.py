@@ -105,6 +105,7 @@ def test_layers_are_those_of_the_design() -> None:
         "local",
         "oci",
         "errors",
+        "value",
     ]
 
 
