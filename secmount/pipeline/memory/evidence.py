@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from secmount.pipeline.parts import Parts
 
 KIND = "evidence"
+LIFE_MS = 30 * 86_400_000  # then it is verified again, by what the verifiers' libraries have learned meanwhile
 
 
 class RememberedEvidence:
-    """What `trust.gather` found out before; a clock that went back makes it unusable."""
+    """What `trust.gather` found out lately; a clock that went back makes it unusable."""
 
     def __init__(self, parts: Parts) -> None:
         self._memos, self._clock = Memos(parts.store().state), parts.clock
@@ -23,5 +24,6 @@ class RememberedEvidence:
         return self._memos.get(KIND, key, now_ms=self._clock())
 
     def put(self, key: str, value: str) -> None:
-        """Remember it."""
-        self._memos.put(KIND, key, value, valid_from=self._clock(), valid_until=None)
+        """Remember it for a while."""
+        now = self._clock()
+        self._memos.put(KIND, key, value, valid_from=now, valid_until=now + LIFE_MS)
