@@ -60,6 +60,7 @@ subject = { CN = "release", O = "Acme" }
 revocation = "none"
 """
 FILES = {"acme.json": ROOT, "other.json": OTHER_ROOT, "corp.pem": ANCHORS, "corp.crl": CRL}
+FILES["more.pem"] = ANCHORS + b"and a comment\n"  # the same certificate in another file
 
 
 def sha256(data: bytes) -> str:

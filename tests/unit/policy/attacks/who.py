@@ -149,9 +149,8 @@ def _(root: Path) -> str:
     toml = (
         f'version = 1\n{CORP}{other}[[rules]]\nmatch = "ghcr.io/acme/**"\nsigners = ["corp", "other"]\nthreshold = 2\n'
     )
-    more = facts.ANCHORS + b"and a comment\n"
-    policy = folder.load(write(root, toml, **facts.FILES, **{"more.pem": more}), uid=os.getuid())
-    return met(policy, evidence(certified(), certified("other", root=facts.sha256(more))))
+    policy = folder.load(write(root, toml, **facts.FILES), uid=os.getuid())
+    return met(policy, evidence(certified(), certified("other", root=facts.sha256(facts.FILES["more.pem"]))))
 
 
 @attack("silence-on-revocation", "a policy says nothing of revoked certificates, and none is looked for", "SM1205")

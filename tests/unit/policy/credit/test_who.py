@@ -227,3 +227,12 @@ def test_a_revoked_certificate_is_revoked_for_its_other_signer(tmp_path: Path) -
     fact = certified("wide", "corp")
     assert codes(judge(policy, artifact(), evidence(fact))) == ("SM3011",)
     assert isinstance(judge(policy, artifact(), evidence(certified("wide", subject="CN=ann,O=Acme"))), Approved)
+
+
+def test_a_subject_is_revoked_under_its_root(tmp_path: Path) -> None:
+    other = CORP.replace("[signers.corp]", "[signers.other]").replace("corp.pem", "more.pem")
+    policy = facts.load(tmp_path / "p", CERTIFIED, signers=CORP + other + "revoked = true\n")
+    assert isinstance(judge(policy, artifact(), evidence(certified())), Approved)
+    fact = certified("other", root=sha256(facts.FILES["more.pem"]))
+    named = facts.load(tmp_path / "q", 'signers = ["other"]', signers=CORP + other + "revoked = true\n")
+    assert codes(judge(named, artifact(), evidence(fact))) == ("SM3011",)
