@@ -13,9 +13,10 @@ from secmount.app.assembly import PAGE_KIB, now_ms
 from secmount.app.ways import Ways
 from secmount.app.wire import hosts
 from secmount.audit.reserve import Reserve
+from secmount.audit.tlog.anchor import Anchors
 from secmount.config import file
 from secmount.config.value import Config
-from secmount.errors import SecmountError
+from secmount.errors import SecmountError, StorageError
 from secmount.oci import instant
 from secmount.registry.credentials import places
 from secmount.registry.credentials.files import read
@@ -59,9 +60,10 @@ def site(flags: Mapping[str, str | None], environment: Mapping[str, str], ways: 
 
 
 def _log(config: Config, uid: int) -> LogState | None:
-    if not os.path.lexists(config.audit):
-        return None
     state = config.state if os.path.isdir(config.state) else None
+    if not os.path.lexists(config.audit):
+        _never(config.audit, state, uid)
+        return None
     with open_log(config.audit, uid=uid, state=state) as reader:
         if reader.size > WHOLE:
             problems, anchored = glance(reader)
@@ -76,6 +78,14 @@ def _log(config: Config, uid: int) -> LogState | None:
             waiting=len(Reserve(reader.folder).waiting()),
             whole=reader.size <= WHOLE,
         )
+
+
+def _never(path: str, state: str | None, uid: int) -> None:
+    """Raise `StorageError` SM7107 where a log is remembered and its folder is not there."""
+    known = Anchors(path, state=state, uid=uid).remembered()
+    if known is not None:
+        want = f"{known.size} entries of {known.origin}, as remembered outside the log"
+        raise StorageError("SM7107", subject=path, got="no log", want=want)
 
 
 def _newest(reader: Reader) -> int | None:

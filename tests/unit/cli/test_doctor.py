@@ -171,3 +171,12 @@ def test_as_a_user_with_nothing_set_up(secmount: Desk, monkeypatch: pytest.Monke
     result = secmount.json("doctor", "--offline")
     assert result.exit == 0, rows(result.document, "folders")
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_log_that_is_remembered_and_gone(secmount: Desk) -> None:
+    secmount.ready()
+    assert secmount("verify", "oci:models/bert:v1").exit == 0
+    shutil.rmtree(secmount.folder / "store" / "audit")
+    result = secmount.json("doctor", "--offline")
+    assert result.exit == 2
+    assert "SM7107" in {row["code"] for row in result.document["checks"]}
