@@ -100,10 +100,17 @@ def _at_once(
             failures.append(err)
             stop.set()
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(missing)))]
-    for thread in threads:
-        thread.start()
+    threads: list[threading.Thread] = []
     try:
+        for _ in range(min(workers, len(missing))):
+            thread = threading.Thread(target=work, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # there may be no more threads: those that are there do it all
+                break
+            threads.append(thread)
+        if not threads:
+            work()
         for thread in threads:
             while thread.is_alive():
                 thread.join(0.1)  # in steps, so that an interrupt gets through

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 
 STEP = 32 << 20  # bytes between two flushes
 
@@ -26,8 +27,10 @@ class Writeback:
         if self._since < STEP or (self._thread is not None and self._thread.is_alive()):
             return
         self._since = 0
-        self._thread = threading.Thread(target=self._flush, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._flush, daemon=True)
+        with suppress(RuntimeError):  # there may be no more threads: the flush at the end does it all then
+            thread.start()
+            self._thread = thread
 
     def settle(self) -> None:
         """Wait for the flush that is under way; raise OSError for what any of them met. The file may be closed then."""

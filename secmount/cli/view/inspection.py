@@ -70,19 +70,15 @@ def of_reference(application: Application, wanted: Wanted, settings: Settings) -
 
 def of_tree(application: Application, wanted: Wanted, settings: Settings) -> Outcome:
     """Pull what the policy approves, flatten it, and show every path with its layer, and what is not there and why."""
-    from secmount.pipeline.admit import admit
-    from secmount.pipeline.fetch import fetch
-    from secmount.policy.decision import Approved
+    from secmount.pipeline.fetch import Pulled, pull
     from secmount.tree import listing
     from secmount.tree.options import Options
 
     parts = application.parts
-    observer = Learning(settings)
-    admission = admit(parts, wanted, observer)
-    approved = admission.outcome
-    if not isinstance(approved, Approved):
-        return results.admission("inspect", admission, settings, now_ms=parts.clock())
-    tree = application.build(Options())(fetch(parts, admission, approved, observer), parts.store())
+    result = pull(parts, wanted, Learning(settings))
+    if not isinstance(result, Pulled):
+        return results.admission("inspect", result, settings, now_ms=parts.clock())
+    admission, tree = result.admission, application.build(Options())(result.held, parts.store())
     rows = [
         (
             line.type,

@@ -51,7 +51,7 @@ def test_inspect_shows_every_path_with_its_layer(secmount: Desk) -> None:
         ("model.safetensors", 2),
     }
     assert {row["path"] for row in shown["withheld"]} >= {"tokenizer/cache.pkl"}
-    assert secmount.log()[-1]["verdict"] == "allowed"
+    assert [(row["kind"], row["verdict"]) for row in secmount.log()][-2:] == [("decision", "allowed"), ("pull", None)]
 
 
 def test_inspect_of_a_denied_tree_pulls_nothing(secmount: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -154,3 +155,37 @@ def test_another_place_is_asked_after_one_that_gave_wrong_bytes(store: Store) ->
     pull(approve(resolution(rows)), source, store)
     assert source.asked == [rows[0].digest] * 3
     assert blobs(store) == {rows[0].digest.hex}
+
+
+def test_several_at_once_give_the_same(store: Store, source: Content) -> None:
+    rows = layers(source, ONE, TWO, THREE, b"four", b"five", ONE)
+    held = pull(approve(resolution(rows)), source, store, workers=4)
+    assert [row.descriptor for row in held.layers] == rows
+    assert sorted(map(str, source.asked)) == sorted({str(row.digest) for row in rows})
+    assert blobs(store) == {row.digest.hex for row in rows}
+
+
+def test_of_several_at_once_the_first_that_fails_is_told_and_nothing_false_stays(store: Store, source: Content) -> None:
+    rows = layers(source, ONE, TWO, THREE, b"four", b"five")
+    source.lies[rows[1].digest] = [b"lie" * 1000]
+    with pytest.raises(ContentError, match="SM5001"):
+        pull(approve(resolution(rows)), source, store, workers=4)
+    assert rows[1].digest.hex not in blobs(store)
+    assert list((Path(store.root) / "ingest").iterdir()) == []
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_where_there_are_no_more_threads_those_that_there_are_do_it(
+    store: Store, source: Content, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    rows, started, start = layers(source, ONE, TWO, THREE), [0], threading.Thread.start
+
+    def few(thread: threading.Thread) -> None:
+        started[0] += 1
+        if started[0] > most:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", few)
+    pull(approve(resolution(rows)), source, store, workers=3)
+    assert blobs(store) == {row.digest.hex for row in rows}
