@@ -38,10 +38,13 @@ def keep(store: Store, resolution: Resolution, evidence: Evidence) -> None:
         store.put(top, (index.raw,))
         rows.append((artifact, None))
     rows.append((top, logical_name(resolution.reference)))
+    names = set[str]()  # what counts comes first, and no tag of another repository takes its place
     for kept in evidence.kept:
         store.put(kept.descriptor, (kept.raw,))
         if kept.descriptor.media_type in _LISTED:
-            rows.append((kept.descriptor, _evidence_name(kept.descriptor, resolution)))
+            name = _evidence_name(kept.descriptor, resolution)
+            rows.append((kept.descriptor, None if name in names else name))
+            names |= {name} if name is not None else set()
     store.index.add(rows)
 
 

@@ -103,6 +103,18 @@ def test_tags_that_find_evidence_by_its_subject_are_kept(store: Store) -> None:
     assert listed(store)[str(kept[0].descriptor.digest)] == name
 
 
+def test_of_two_that_have_one_tag_in_two_repositories_the_first_keeps_it(store: Store) -> None:
+    resolved = resolution([describing(b"layer")])
+    name = f"sha256-{resolved.digest.hex}.sig"
+    counts, material = referrer_of(resolved, {REF_NAME: name})
+    other = Kept(describing(counts.raw + b" ", OCI_MANIFEST), counts.raw + b" ")
+    other = Kept(replace(other.descriptor, annotations={REF_NAME: name}), other.raw)
+    keep(store, resolved, evidence(resolved, counts, material, other))
+    found = listed(store)
+    assert found[str(counts.descriptor.digest)] == name
+    assert found[str(other.descriptor.digest)] is None
+
+
 def test_asserted_name_is_not_remembered(store: Store) -> None:
     resolved = replace(
         resolution([describing(b"layer")]), reference=parse("oci:/srv/x:v1", cwd="/"), name_source="asserted"
