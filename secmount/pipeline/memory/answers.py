@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from secmount.errors import SecmountError
 from secmount.oci import canonical, exact
 from secmount.pipeline.parts import Parts
 from secmount.policy import engine
@@ -40,8 +42,9 @@ def evaluate(parts: Parts, document: Mapping[str, Any], policy: Policy, now_ms: 
     memos = Memos(parts.store().state)
     remembered = memos.get(KIND, key, now_ms=now_ms)
     if remembered is not None:
-        value = exact.read(remembered.encode(), limit=ANSWER_LIMIT, subject="remembered answer")
-        return Answered(engine.parse(value), memo=True, input=asked)
+        with suppress(SecmountError):  # a memo that is no answer saves nothing, and costs no decision
+            value = exact.read(remembered.encode(), limit=ANSWER_LIMIT, subject="remembered answer")
+            return Answered(engine.parse(value), memo=True, input=asked)
     answer = parts.engine().evaluate(document, policy)
     text = canonical.encode(answer.document()).decode()
     memos.put(KIND, key, text, valid_from=now_ms, valid_until=answer.valid_until)

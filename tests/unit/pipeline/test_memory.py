@@ -1,14 +1,19 @@
-"""Verified evidence that is remembered: for a while, and not by a clock that went back."""
+"""What is remembered: evidence for a while, and not by a clock that went back; what cannot be read costs nothing."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from secmount.pipeline.memory.evidence import LIFE_MS, RememberedEvidence
 from secmount.store.state import State
+from tests.support.command import Desk
 
 NOW = 1_790_000_000_000
 
@@ -23,3 +28,14 @@ def test_evidence_is_remembered_for_a_while(tmp_path: Path) -> None:
         for now in (NOW - 1, NOW, NOW + LIFE_MS - 1, NOW + LIFE_MS):  # the clock
             found[now - NOW] = memory.get("key")
     assert found == {-1: None, 0: "value", LIFE_MS - 1: "value", LIFE_MS: None}
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "{}", "[]", "null"])
+def test_a_memo_that_cannot_be_read_is_made_anew(secmount: Desk, damaged: str) -> None:
+    asked = ("verify", "oci:models/bert:v1")
+    assert secmount.ready().json(*asked).document["decision"]["memo"] is False
+    assert secmount.json(*asked).document["decision"]["memo"] is True
+    with closing(sqlite3.connect(secmount.folder / "store" / "state.db")) as database, database:
+        assert database.execute("UPDATE memos SET value = ?", (damaged,)).rowcount == 2
+    assert secmount.json(*asked).document["decision"]["memo"] is False
+    assert secmount.json(*asked).document["decision"]["memo"] is True
