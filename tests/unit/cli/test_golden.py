@@ -33,6 +33,7 @@ _STEADY = (
     (re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+Z"), "2026-11-24T06:00:00.000Z"),
     (re.compile(r"[\d.]+ [KMGT]?i?B/s"), "9.9 MiB/s"),
     (re.compile(r"in \d+ ms"), "in 9 ms"),
+    (re.compile(r"\d{3} B  ✔ signed"), "867 B  ✔ signed"),  # the folder's name is in the signed bytes
 )
 
 
