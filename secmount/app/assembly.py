@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ def now_ms() -> int:
 def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
     """Put the objects of one command together, and close them after it; `ways`: how it may use the network."""
     ways = ways or Ways()
+    others = replace(ways, plain_http=False)  # credentials of a host that nobody named do not go without TLS
     uid = os.geteuid()
     with ExitStack() as stack:
         log = audit_log(config, uid)
@@ -84,6 +86,7 @@ def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
         parts = Parts(
             policy=cache(lambda: _policy(config, uid)),
             open_source=cache(lambda reference: _open_source(reference, config, ways, stack, told)),
+            open_elsewhere=cache(lambda reference: _open_source(reference, config, others, stack, told)),
             default_root=cache(lambda: default_root(config, uid)),
             kept_source=cache(lambda: _kept_source(store(), stack)),
             network=Network(ways.offline, ways.pull, config.registry.stale_tags_ms),

@@ -7,7 +7,7 @@ undecided and raised: nobody gets an `Approved` then. Design 2, promises 2, 3 an
 from __future__ import annotations
 
 from secmount.errors import SecmountError
-from secmount.oci.reference import LayoutReference, RegistryReference
+from secmount.oci.reference import LayoutReference, Reference, RegistryReference
 from secmount.pipeline import identity, records
 from secmount.pipeline.admission import Admission, Wanted
 from secmount.pipeline.memory import marks
@@ -93,7 +93,7 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
         by.policy.signers,
         now_ms=now,
         root=parts.default_root() if _needs_times(by.policy) else None,
-        elsewhere=_elsewhere(parts, by.rule, origin),
+        elsewhere=_elsewhere(parts, by.rule, origin, wanted.reference),
         memory=RememberedEvidence(parts),
     )
     newest = marks.newest(parts, by.policy, by.rule, resolution)
@@ -120,7 +120,7 @@ def _needs_times(policy: Policy) -> bool:
     return any(bound is not None for key in keys for bound in (key.valid_from, key.valid_until, key.revoked_since))
 
 
-def _elsewhere(parts: Parts, rule: Rule, origin: Origin) -> Source | None:
+def _elsewhere(parts: Parts, rule: Rule, origin: Origin, named: Reference) -> Source | None:
     """Open the repository that the rule takes signatures from; what is kept holds what was found there.
 
     A layout that is said to be a registry's (`--as`) is read where no registry may be asked, too: then without those.
@@ -129,4 +129,6 @@ def _elsewhere(parts: Parts, rule: Rule, origin: Origin) -> Source | None:
     if rule.signatures_from is None or origin.kind == "kept" or never:
         return None
     host, _, path = rule.signatures_from.partition("/")
-    return parts.open_source(RegistryReference(rule.signatures_from, host, path, None, None))
+    same = isinstance(named, RegistryReference) and named.host == host
+    found = RegistryReference(rule.signatures_from, host, path, None, None)
+    return parts.open_source(found) if same else parts.open_elsewhere(found)

@@ -300,3 +300,32 @@ def test_a_mount_whose_mark_cannot_be_kept_does_not_stay(
     assert [row["kind"] for row in secmount.log()][-2:] == ["mount.intent", "mount.failed"]
     assert secmount.json("ls").document["mounts"] == []
     assert secmount.json("mount", REF, *COPY).exit == 0
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "asked", "plain"),
+    [
+        ("sigs.example/acme/sigs", (REF,), [True, False]),
+        ("reg.example/acme/sigs", (REF,), [True, True]),
+        ("reg.example/acme/sigs", ("oci:models/bert:v1", "--as", NAME), [False]),
+    ],
+)
+def test_plain_http_is_for_the_host_that_was_named_and_no_other(
+    secmount: Desk,
+    registry: FakeRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    elsewhere: str,
+    asked: tuple[str, ...],
+    plain: list[bool],
+) -> None:
+    policy = secmount.folder / "policy" / "policy.toml"
+    policy.write_text(policy.read_text() + f'signatures-from = "{elsewhere}"\n')
+    said: list[bool] = []
+
+    def opened(name: str, _: object, ways: Ways, *more: object) -> FakeRegistry:
+        said.append(ways.plain_http)
+        return registry(name, *more)
+
+    monkeypatch.setattr(wire, "registry", opened)
+    assert secmount.json("verify", *asked, "--plain-http").exit == 0
+    assert said == plain
