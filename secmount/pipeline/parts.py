@@ -32,9 +32,7 @@ class Parts:
 
     policy: Callable[[], Policy]
     open_source: Callable[[Reference], Source]
-    open_elsewhere: Callable[
-        [Reference], Source
-    ]  # another host than was named: options are for that one
+    open_elsewhere: Callable[[Reference], Source]  # another host than was named: options are for that one
     engine: Callable[[], Engine]
     store: Callable[[], Store]
     log: AuditLog
