@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from secmount.app import wire
 from secmount.errors import InputError
 from secmount.oci.digest import Digest
 from secmount.oci.reference import LayoutReference, Reference, RegistryReference
@@ -48,6 +47,8 @@ def source(reference: Reference, config: Config, ways: Ways) -> Iterator[Source]
             yield layout
     else:
         check_online(reference, ways)
+        from secmount.app import wire
+
         with wire.registry(reference.name, config, ways) as registry:
             yield registry
 
@@ -79,6 +80,7 @@ def remember(config: Config, reference: RegistryReference, digest: Digest) -> No
 
 
 def _repository(reference: RegistryReference, config: Config, ways: Ways, chunk_size: int | None) -> RegistryWriter:
+    from secmount.app import wire
     from secmount.publish.remote import RegistryWriter
 
     check_online(reference, ways)
