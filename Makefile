@@ -23,7 +23,7 @@ clean: ; rm -rf .venv .bench dist .hypothesis .pytest_cache .mypy_cache .ruff_ca
 
 # A stamp is made when the step before it is whole, so a broken-off setup goes on where it stopped and a done one does nothing.
 PIP := $(RUN) pip --disable-pip-version-check --quiet
-LOCKED := install --require-hashes --only-binary :all:
+LOCKED := install --no-deps --require-hashes --only-binary :all:
 
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit("secmount needs Python 3.11 or later: make PYTHON=python3.x …" if sys.version_info < (3, 11) else 0)'

@@ -56,7 +56,7 @@ def make(folder: Path) -> Place:
     _quiet(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist"), cwd=ROOT)
     _quiet(sys.executable, "-m", "venv", str(folder / "venv"))
     pip = [str(folder / "venv/bin/python"), "-m", "pip", "--disable-pip-version-check", "-q", "install"]
-    _quiet(*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "requirements.lock"))
+    _quiet(*pip, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "requirements.lock"))
     _quiet(*pip, "--no-index", "--no-deps", *map(str, (folder / "dist").glob("*.whl")))
     lines = [f'{name} = "{folder / name}"' for name in ("store", "policy", "audit", "state")]
     (folder / "config.toml").write_text("\n".join(lines) + "\n")
