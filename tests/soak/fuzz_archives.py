@@ -2,8 +2,8 @@
 
     python -m tests.soak.fuzz_archives [-runs=N] [-max_total_time=SECONDS] [-seed=N] [CORPUS…]
 
-Options are libFuzzer's. The seeds of tests/support/mutation.py are the first corpus. atheris has wheels for some Pythons
-and machines only; elsewhere this is skipped.
+Options are libFuzzer's. The seeds of tests/support/mutation.py are the first corpus. atheris has wheels for some
+Pythons and machines only; elsewhere this is skipped.
 """
 
 from __future__ import annotations
