@@ -10,7 +10,7 @@ from secmount.errors import SecmountError
 from secmount.oci.reference import LayoutReference, Reference, RegistryReference
 from secmount.pipeline import identity, records
 from secmount.pipeline.admission import Admission, Wanted
-from secmount.pipeline.memory import marks
+from secmount.pipeline.memory import clock, marks
 from secmount.pipeline.memory.answers import evaluate
 from secmount.pipeline.memory.evidence import RememberedEvidence
 from secmount.pipeline.observer import Observer
@@ -44,6 +44,7 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
         policy = parts.policy()
         records.policy_loaded(parts, policy)
         admission = consider(parts, wanted, policy, decision_id, observer)
+        clock.advance(parts, admission.taken_ms)
     except Exception as err:  # a bug of ours keeps a decision from being taken, too
         fault = err if isinstance(err, SecmountError) else SecmountError("SM9001", got=f"{type(err).__name__}: {err}")
         fault.decision_id = decision_id
@@ -57,8 +58,12 @@ def admit(parts: Parts, wanted: Wanted, observer: Observer) -> Admission:
 
 
 def consider(parts: Parts, wanted: Wanted, policy: Policy, decision_id: str, observer: Observer) -> Admission:
-    """Take the decision `decision_id` without recording it. The rule is chosen before anything is opened."""
+    """Take the decision `decision_id` without recording it. The rule is chosen before anything is opened.
+
+    So is the clock looked at, and once more when its time is used: it may be set back meanwhile.
+    """
     rule = rules.choose(policy, wanted.name, asserted=wanted.asserted is not None)
+    clock.now(parts)
 
     def judge(origin: Origin) -> Admission:
         return _judge(parts, wanted, _Judgement(policy, rule, decision_id, observer), origin)
@@ -86,7 +91,7 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
         digest=origin.digest,
     )
     by.observer.resolved(resolution)
-    now = parts.clock()
+    now = clock.now(parts)
     evidence = gather(
         resolution,
         origin.source,

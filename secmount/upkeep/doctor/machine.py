@@ -10,6 +10,8 @@ from secmount.config.value import Config
 from secmount.errors import SecmountError
 from secmount.mount import probe
 from secmount.oci import instant
+from secmount.pipeline.memory.clock import newest
+from secmount.policy.credit.force import SKEW
 from secmount.store.cas import STATE
 from secmount.store.state import State
 from secmount.upkeep.doctor.diagnosis import Diagnosis, failed, ok, warning
@@ -19,7 +21,6 @@ MOUNT_API = (5, 2)  # the Linux that has fsopen, fsmount and move_mount
 FILE_BACKED = (6, 12)  # the Linux that mounts EROFS from plain files (CONFIG_EROFS_FS_BACKED_BY_FILE)
 EARLIEST = instant.parse("2026-11-01T00:00:00Z")  # no clock is right that shows a time before this program was written
 LATEST = instant.parse("2100-01-01T00:00:00Z")
-SKEW_MS = 300_000  # design 3.4: a signature from further in the future is refused
 SCRATCH = "/var/tmp"  # noqa: S108  # for files without a name only: O_TMPFILE
 
 
@@ -59,10 +60,10 @@ def clock(site: Site) -> Iterator[Diagnosis]:
     if not EARLIEST <= now < LATEST:
         yield failed(f"the clock says {shown}, which cannot be", "timedatectl status")
         return
-    newest, where = _newest(site)
-    if newest > now + SKEW_MS:
-        yield failed(f"the clock says {shown}, but {where} is of {instant.render(newest)}", "timedatectl status")
-    elif newest > now:
+    last, where = _newest(site)
+    if last > now + SKEW:
+        yield failed(f"the clock says {shown}, but {where} is of {instant.render(last)}", "timedatectl status")
+    elif last > now:
         yield warning(f"the clock says {shown}, a little before {where}", "timedatectl status")
     else:
         behind = f", not before {where}" if where else ""
@@ -93,5 +94,5 @@ def _of_store(site: Site, config: Config) -> int | None:
     if state is None:
         return None
     with state:
-        times = [state.tags.newest_ms(), *(row.since_ms for row in state.mounts.all())]
+        times = [newest(state), *(row.since_ms for row in state.mounts.all())]
         return max((ms for ms in times if ms is not None), default=None)

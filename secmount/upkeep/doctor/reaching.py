@@ -11,10 +11,10 @@ from secmount.config.value import Config
 from secmount.errors import SecmountError
 from secmount.oci import reference
 from secmount.policy import folder
+from secmount.policy.credit.force import SKEW
 from secmount.policy.rules import Match
 from secmount.trust.roots import kept
 from secmount.upkeep.doctor.diagnosis import Diagnosis, failed, of_error, ok, warning
-from secmount.upkeep.doctor.machine import SKEW_MS
 from secmount.upkeep.doctor.site import Logins, Site
 
 HOSTS_LIMIT = 16  # registries that are asked, at once
@@ -47,7 +47,7 @@ def _ask(site: Site, config: Config, host: str) -> list[Diagnosis]:
         return [of_error(err)]
     asks = f", wants {reached.asks}" if reached.asks else ""
     found = [ok(f"{host} answers in {reached.milliseconds} ms{asks}")]
-    if reached.date_ms is not None and abs(site.clock() - reached.date_ms) > SKEW_MS:
+    if reached.date_ms is not None and abs(site.clock() - reached.date_ms) > SKEW:
         minutes = (site.clock() - reached.date_ms) // 60_000
         found.append(warning(f"this clock is {minutes} minutes off that of {host}", "timedatectl status"))
     return found

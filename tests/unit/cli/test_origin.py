@@ -205,8 +205,11 @@ def test_a_tag_is_too_old(secmount: Desk, registry: FakeRegistry, monkeypatch: p
     now = assembly.now_ms()
     monkeypatch.setattr(assembly, "now_ms", lambda: now + 86_400_000 + 60_000)
     assert secmount.json("verify", REF).exit == 5
-    monkeypatch.setattr(assembly, "now_ms", lambda: now - 3_600_000)  # resolved in the future: the clock ran backwards
-    assert secmount.json("verify", REF).exit != 0
+    monkeypatch.setattr(assembly, "now_ms", lambda: now - 240_000)  # resolved in the future: the clock ran back
+    assert secmount.json("verify", REF).exit == 5
+    monkeypatch.setattr(assembly, "now_ms", lambda: now - 3_600_000)
+    registry.asked.clear()
+    assert secmount.json("verify", REF).code == "SM3097" and registry.asked == []
 
 
 def test_a_tag_that_moves_between_two_questions_is_asked_once(secmount: Desk, registry: FakeRegistry) -> None:
@@ -288,6 +291,7 @@ def test_a_mount_whose_mark_cannot_be_kept_does_not_stay(
 ) -> None:
     policy = secmount.folder / "policy" / "policy.toml"
     policy.write_text(policy.read_text() + 'no-rollback = "tag"\n')
+    assert secmount.json("verify", REF).exit == 0  # the clock's mark is there
 
     def full(*_: object) -> None:
         raise StorageError("SM7001", got="no space")

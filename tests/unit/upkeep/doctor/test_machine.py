@@ -14,6 +14,7 @@ from secmount.config.value import Config
 from secmount.errors import InputError, StorageError
 from secmount.mount import probe
 from secmount.oci.digest import Digest
+from secmount.pipeline.memory.clock import MARK
 from secmount.store.cas import STATE
 from secmount.store.state import State
 from secmount.upkeep.doctor.diagnosis import Diagnosis, ok
@@ -68,9 +69,13 @@ def test_a_clock_behind_the_log(found: Examine, behind: int, state: str) -> None
     assert "the log's last entry" in rows[0].said
 
 
-def test_a_clock_behind_the_store(found: Examine, config: Config) -> None:
+@pytest.mark.parametrize("of", ["tag", "decision"])
+def test_a_clock_behind_the_store(found: Examine, config: Config, of: str) -> None:
     with State(os.path.join(config.store, STATE), uid=os.geteuid()) as state:
-        state.tags.put("ghcr.io/acme/model", "v1", Digest.of(b"x"), NOW + 3_600_000)
+        if of == "tag":
+            state.tags.put("ghcr.io/acme/model", "v1", Digest.of(b"x"), NOW + 3_600_000)
+        else:
+            state.history.note(*MARK, NOW + 3_600_000)
     rows = found("clock")
     assert [row.state for row in rows] == ["failed"] and "the store's last entry" in rows[0].said
 
