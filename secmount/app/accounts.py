@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from secmount.app import wire
+from secmount.app import naming, wire
 from secmount.errors import RegistryError, SecmountError
 from secmount.registry.credentials import places
 from secmount.registry.credentials.files import CredentialFiles
@@ -110,7 +110,7 @@ def _helpers(config: Config, ways: Ways) -> Helpers | None:
 
 def _check(host: str, credential: Basic, config: Config, ways: Ways) -> bool:
     given = _Given(credential)
-    access = wire.hosts(config, ways).access(host)
+    access = naming.hosts(config, ways).access(host)
     world = wire.effects()
     source = HttpSource(
         host,

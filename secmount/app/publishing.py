@@ -80,11 +80,11 @@ def remember(config: Config, reference: RegistryReference, digest: Digest) -> No
 
 
 def _repository(reference: RegistryReference, config: Config, ways: Ways, chunk_size: int | None) -> RegistryWriter:
-    from secmount.app import wire
+    from secmount.app import naming, wire
     from secmount.publish.remote import RegistryWriter
 
     check_online(reference, ways)
-    location = wire.hosts(config, ways).locate(reference.name)[-1]  # the primary: mirrors are read from
+    location = naming.hosts(config, ways).locate(reference.name)[-1]  # the primary: mirrors are read from
     return RegistryWriter(
         location, wire.credentials(config, ways), wire.settings(config, ways), wire.effects(), chunk_size=chunk_size
     )

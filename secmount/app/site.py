@@ -10,8 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from secmount.app.assembly import PAGE_KIB, now_ms
+from secmount.app.naming import hosts
 from secmount.app.ways import Ways
-from secmount.app.wire import hosts
 from secmount.audit.reserve import Reserve
 from secmount.audit.tlog.anchor import Anchors
 from secmount.config import file

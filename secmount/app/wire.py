@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from secmount.app import naming
 from secmount.app.ways import Ways
 from secmount.registry.credentials.files import CredentialFiles, of_user
-from secmount.registry.hosts.files import HostFiles, full_name_of
 from secmount.registry.http.client import Effects
 from secmount.registry.http.settings import HttpSettings
 from secmount.registry.http.source import HttpSource
@@ -25,7 +25,7 @@ def registry(name: str, config: Config, ways: Ways, told: list[Told] | None = No
 
     `told` gets who has warnings of the files that say where the name leads and whose credentials are used.
     """
-    world, where, whose = effects(), hosts(config, ways), credentials(config, ways)
+    world, where, whose = effects(), naming.hosts(config, ways), credentials(config, ways)
     source = HttpSource(
         name,
         where,
@@ -57,17 +57,6 @@ def effects() -> Effects:
     return Effects(clock=lambda: time.time_ns() // 1_000_000, sleep=time.sleep, random=os.urandom)
 
 
-def hosts(config: Config, ways: Ways) -> HostFiles:
-    """Say where names lead; the authorities are those of the option, else of the configuration."""
-    authority = ways.ca_file or config.registry.ca_file
-    return HostFiles(
-        uid=os.geteuid(),
-        environment=os.environ,
-        ca_files=(authority,) if authority else (),
-        plain_http=ways.plain_http,
-    )
-
-
 def credentials(config: Config, ways: Ways) -> CredentialFiles:
     """Say whose credentials are used; with `--offline` no helper runs."""
     return of_user(
@@ -77,9 +66,3 @@ def credentials(config: Config, ways: Ways) -> CredentialFiles:
         programs=config.registry.helpers,
         offline=ways.offline,
     )
-
-
-def full_name(text: str, config: Config) -> str | None:
-    """Give what the alias `text` stands for, tag and digest kept; the configuration's own aliases come first."""
-    found = full_name_of(text, config.aliases)
-    return found or full_name_of(text, hosts(config, Ways()).aliases)

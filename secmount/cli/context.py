@@ -84,7 +84,7 @@ def named(settings: Settings, text: str) -> reference.Reference:
     except InputError as err:
         if err.code != "SM1002":
             raise
-        from secmount.app.wire import full_name
+        from secmount.app.naming import full_name
 
         whole = full_name(text, configured(settings))
         if whole is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 
 from secmount.publish import sample
+from tests.support import keyless, keys
+from tests.support.keyless import Keyless
+from tests.support.layouts import BUNDLE, Layout
+from tests.support.minisig import MiniSigstore
 
 ROOT = Path(__file__).parents[2]
 RULE = '[[rules]]\nmatch = "{match}"\nsigners = ["release"]\n'
@@ -81,6 +86,42 @@ def test_a_reference_without_a_rule_opens_none(desk: Path) -> None:
         assert (status, sockets) == (20, [])
 
 
+def test_a_short_name_is_looked_up_without_one(desk: Path) -> None:
+    with (desk / "config.toml").open("a") as file:
+        file.write('[aliases]\nbert = "127.0.0.2:1/acme/bert"\n')
+    status, sockets = traced(desk, "verify", "bert:v1")
+    assert (status, sockets) == (20, [])
+
+
 def test_a_layout_opens_none(desk: Path) -> None:
     status, sockets = traced(desk, "verify", "oci:models/bert:v1", "--as", "127.0.0.1:1/acme/bert")
     assert (status, sockets) == (0, [])
+
+
+def test_a_keyless_signature_offline_opens_none(desk: Path) -> None:
+    mini = MiniSigstore()
+    layout = Layout(desk / "models/ci")
+    row = layout.add_manifest([layout.add_file("weights", b"weights")])
+    layout.tag(row, "v1")
+    statement = json.dumps(keys.statement(row["digest"])).encode()
+    layout.attach_referrer(row, keyless.bundle(mini, Keyless(statement=statement)), BUNDLE)
+    layout.write_index()
+    (desk / "root.json").write_bytes(mini.trusted_root())
+    words = ("--from", "oci:models/ci:v1", "--trusted-root", "root.json", "--yes")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    init = [
+        sys.executable,
+        "-m",
+        "secmount",
+        "policy",
+        "init",
+        "--policy",
+        "keyless",
+        *words,
+        "--config",
+        "config.toml",
+    ]
+    subprocess.run(init, cwd=desk, env=environment, check=True, capture_output=True, timeout=60)
+    for _ in range(2):  # verified, and then remembered
+        status, sockets = traced(desk, "verify", "oci:models/ci:v1", "--policy", "keyless", "--offline")
+        assert (status, sockets) == (0, [])

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from secmount.app import wire
+from secmount.app import naming
 from secmount.registry.hosts.files import HostFiles
 from tests.support.certificates import authority, leaf, server_context
 from tests.support.command import Desk, Result
@@ -139,7 +139,7 @@ def test_a_blocked_registry_is_not_asked(secmount: Desk, registry: Lying, monkey
     conf = secmount.folder / "registries.conf"
     conf.write_text(f'[[registry]]\nlocation = "127.0.0.1:{registry.port}"\nblocked = true\n')
     environment = {"CONTAINERS_REGISTRIES_CONF": str(conf), "HOME": str(secmount.folder)}
-    monkeypatch.setattr(wire, "hosts", lambda *_: HostFiles(uid=1000, environment=environment))
+    monkeypatch.setattr(naming, "hosts", lambda *_: HostFiles(uid=1000, environment=environment))
     result = login(secmount, registry, monkeypatch)
     assert result.code == "SM4220" and registry.asked() == []
 

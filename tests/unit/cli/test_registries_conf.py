@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from secmount.app import wire
+from secmount.app import naming
 from secmount.registry.hosts.files import HostFiles
 from tests.support.command import Desk
 from tests.support.lying import Lying
@@ -22,7 +22,7 @@ def conf(secmount: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
     def hosts(*_: object) -> HostFiles:
         return HostFiles(uid=1000, environment={"HOME": str(secmount.folder)}, etc=str(etc))
 
-    monkeypatch.setattr(wire, "hosts", hosts)
+    monkeypatch.setattr(naming, "hosts", hosts)
     assert secmount("key", "generate", "release").exit == 0
     assert secmount("policy", "init", "--key", "release.pub", "--match", "**").exit == 0
     return etc / "containers" / "registries.conf"

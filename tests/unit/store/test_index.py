@@ -44,7 +44,8 @@ def test_same_row_is_added_once_and_nothing_is_written_then(store: Store) -> Non
     assert store.index.add([(manifest(b"a"), NAME)])
     before = Path(store.root, "index.json").stat()
     assert not store.index.add([(manifest(b"a"), NAME), (manifest(b"a"), None)])
-    assert Path(store.root, "index.json").stat() == before
+    after = Path(store.root, "index.json").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert named(store) == [(short(b"a"), NAME)]
 
 
