@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -202,7 +203,10 @@ def test_a_lie_about_layers_allows_nothing(tmp_path: Path, approved: list[int]) 
         (f'digests = ["{digest("config")}"]', "a digest"),
         (f'digests = ["{digest("index")}"]', "a digest"),
         ('media-types = ["application/vnd.oci.image.index.**"]', "a media type"),
+        (f'digests = ["sha512:{hashlib.sha512(policies.index().raw).hexdigest()}"]', "a digest"),
         ('media-types = ["*/vnd.cncf.model.weight.**"]', "a media type"),
+        ('media-types = ["application/vnd.oci.image.manifest.**"]', "a media type"),
+        ('media-types = ["application/vnd.cncf.model.config.**"]', "a media type"),
         ('paths = ["MODEL.*"]', "a path"),
     ],
 )
