@@ -58,10 +58,10 @@ def now_ms() -> int:
 @contextmanager
 def assemble(config: Config, ways: Ways | None = None) -> Iterator[Application]:
     """Put the objects of one command together, and close them after it; `ways`: how it may use the network."""
-    ways = ways or Ways()
+    ways, uid = ways or Ways(), os.geteuid()
     others = replace(ways, plain_http=False)  # credentials of a host that nobody named do not go without TLS
-    uid = os.geteuid()
     with ExitStack() as stack:
+        _be_quiet(ways, stack)
         log = audit_log(config, uid)
         stack.callback(log.close)
 
@@ -132,6 +132,13 @@ def _policy(config: Config, uid: int) -> Policy:
     if not os.path.lexists(config.policy):
         raise _no_policy(config, uid)
     return folder.load(config.policy, uid=uid, default_root=lambda: default_root(config, uid))
+
+
+def _be_quiet(ways: Ways, stack: ExitStack) -> None:
+    if ways.offline:
+        from secmount.app.quiet import quiet
+
+        stack.enter_context(quiet())
 
 
 def default_root(config: Config, uid: int) -> TrustRoot:

@@ -30,7 +30,7 @@ DOORS = {
     "rich": {"secmount.cli"},
     "sigstore": {"secmount.trust.sigstore"},
     "sigstore_models": {"secmount.trust.sigstore"},
-    "socket": {"secmount.audit.tlog.anchor", "secmount.registry.http.wire.sockets", "secmount.trust.sigstore.quiet"},
+    "socket": {"secmount.audit.tlog.anchor", "secmount.registry.http.wire.sockets", "secmount.app.quiet"},
     "sqlite3": {"secmount.store", "secmount.review.index"},
     "ssl": {
         "secmount.registry.http.wire.faults",

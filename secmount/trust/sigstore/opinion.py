@@ -21,7 +21,6 @@ from secmount.trust.claim import CertificateChain, Claim, Envelope
 from secmount.trust.evidence import MATERIAL_LIMIT
 from secmount.trust.root import ROOT_LIMIT, TrustRoot
 from secmount.trust.sigstore import normal
-from secmount.trust.sigstore.quiet import quiet
 
 if TYPE_CHECKING:
     from sigstore.verify import Verifier
@@ -55,11 +54,10 @@ def agree(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -> 
 
 
 def _verify(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -> None:
-    with quiet():
-        from sigstore.hashes import Hashed
-        from sigstore.models import Bundle
-        from sigstore.verify import policy
-        from sigstore_models.common.v1 import HashAlgorithm
+    from sigstore.hashes import Hashed
+    from sigstore.models import Bundle
+    from sigstore.verify import policy
+    from sigstore_models.common.v1 import HashAlgorithm
 
     logging.getLogger("sigstore").setLevel(logging.CRITICAL)
     named = policy.AllOf(
