@@ -120,7 +120,9 @@ class _Answer(HTTPConnection.response_class):  # type: ignore[valid-type,misc]  
         raise wire.ProtocolError("one line after the other behind the last chunk")
 
 
-class _Connection(HTTPConnection):
+class _Judged(HTTPConnection):
+    """How a connection is made: to addresses that were judged, and watched."""
+
     response_class = _Answer
 
     def __init__(self, *args: Any, judge: Judge, left: Left, **kwargs: Any) -> None:
@@ -135,23 +137,12 @@ class _Connection(HTTPConnection):
         self.sock = cast(socket.socket, Watched(self.sock, self._left))
 
 
-class _SecureConnection(HTTPSConnection):
-    response_class = _Answer
-
-    def __init__(self, *args: Any, judge: Judge, left: Left, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._judge, self._left = judge, left
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self._judge)
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = cast(socket.socket, Watched(self.sock, self._left))
+class _SecureConnection(_Judged, HTTPSConnection):
+    """The same over TLS: `super().connect()` is the secure one's."""
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = cast(Any, _Connection)
+    ConnectionCls = cast(Any, _Judged)
 
 
 class _SecurePool(HTTPSConnectionPool):
