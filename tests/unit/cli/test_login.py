@@ -24,6 +24,8 @@ from tests.support.certificates import authority, leaf, server_context
 from tests.support.command import Desk, Result
 from tests.support.lying import Gate, Lying
 
+ORDINARY = os.geteuid() or 1000  # whoever runs the tests, or as root somebody whom files of root's do not alarm
+
 SECRET = "correct horse"
 
 
@@ -139,7 +141,7 @@ def test_a_blocked_registry_is_not_asked(secmount: Desk, registry: Lying, monkey
     conf = secmount.folder / "registries.conf"
     conf.write_text(f'[[registry]]\nlocation = "127.0.0.1:{registry.port}"\nblocked = true\n')
     environment = {"CONTAINERS_REGISTRIES_CONF": str(conf), "HOME": str(secmount.folder)}
-    monkeypatch.setattr(naming, "hosts", lambda *_: HostFiles(uid=1000, environment=environment))
+    monkeypatch.setattr(naming, "hosts", lambda *_: HostFiles(uid=ORDINARY, environment=environment))
     result = login(secmount, registry, monkeypatch)
     assert result.code == "SM4220" and registry.asked() == []
 
@@ -234,7 +236,7 @@ def test_what_another_file_still_knows_is_said(
     secmount: Desk, registry: Lying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As an ordinary user, whose files are several."""
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: ORDINARY)
     home = secmount.folder / "home"
     for name in ("run", ".docker"):
         (home / name).mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from secmount.registry.hosts.files import HostFiles
 from tests.support.command import Desk
 from tests.support.lying import Lying
 
+ORDINARY = os.geteuid() or 1000  # whoever runs the tests, or as root somebody whom files of root's do not alarm
+
 
 @pytest.fixture
 def conf(secmount: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -20,7 +23,7 @@ def conf(secmount: Desk, monkeypatch: pytest.MonkeyPatch) -> Path:
     (etc / "containers").mkdir(parents=True)
 
     def hosts(*_: object) -> HostFiles:
-        return HostFiles(uid=1000, environment={"HOME": str(secmount.folder)}, etc=str(etc))
+        return HostFiles(uid=ORDINARY, environment={"HOME": str(secmount.folder)}, etc=str(etc))
 
     monkeypatch.setattr(naming, "hosts", hosts)
     assert secmount("key", "generate", "release").exit == 0
