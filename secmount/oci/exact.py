@@ -25,6 +25,8 @@ T = TypeVar("T")
 # An unterminated string must match too: were it retried from each of its quotes, the scan would take quadratic time.
 _OPENERS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\{]|[\]\}]', re.DOTALL)
 
+_SURROGATE = re.compile(rb"\\u[dD]")  # UTF-8 has none: only an escape brings one in
+
 
 def read(data: bytes, *, limit: int, subject: str) -> Any:
     """Parse `data` strictly; raise `ContentError` SM5010 (not exact JSON) or SM5011 (over `limit` bytes)."""
@@ -40,7 +42,8 @@ def read(data: bytes, *, limit: int, subject: str) -> Any:
             parse_int=_integer,
             parse_float=_float,
         )
-        _no_surrogates(value)
+        if _SURROGATE.search(data):
+            _no_surrogates(value)
     except (ValueError, RecursionError) as err:
         raise ContentError("SM5010", subject=subject, got=str(err), want="one JSON document, each key once") from err
     return value

@@ -6,10 +6,12 @@ For the few structures that no library opens: the CMS signature of a time stamp,
 from __future__ import annotations
 
 from dataclasses import field
+from functools import lru_cache
 
 from secmount.value import dataclass
 
 INTEGER, BITS, OCTETS, OID, UTF8, TIME, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x06, 0x0C, 0x18, 0x30, 0x31
+_KEPT = 64  # object identifiers; a stamp and a certificate have some thirty
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,11 @@ class Element:
 
     def children(self, *tags: int) -> tuple[Element, ...]:
         """Split the content into elements; the first ones must have `tags`."""
-        found, rest = [], self.content
-        while rest:
-            element, rest = _split(rest)
+        found, content, at = [], self.content, 0
+        while at < len(content):
+            element, at = _element(content, at)
             found.append(element)
-        if tuple(element.tag for element in found[: len(tags)]) != tags:
+        if tuple([element.tag for element in found[: len(tags)]]) != tags:
             raise ValueError("not the elements that belong there")
         return tuple(found)
 
@@ -39,18 +41,9 @@ class Element:
 
     def oid(self) -> str:
         """Give an object identifier as dotted text."""
-        if self.tag != OID or not self.content or self.content[-1] & 0x80:
+        if self.tag != OID:
             raise ValueError("no object identifier")
-        arcs, value = [], 0
-        for position, octet in enumerate(self.content):
-            if value == 0 and octet == 0x80 and (position == 0 or not self.content[position - 1] & 0x80):
-                raise ValueError("an object identifier with padding")
-            value = value << 7 | octet & 0x7F
-            if not octet & 0x80:
-                arcs.append(value)
-                value = 0
-        top = min(arcs[0] // 40, 2)
-        return ".".join(map(str, (top, arcs[0] - 40 * top, *arcs[1:])))
+        return _dotted(self.content)
 
     def integer(self) -> int:
         """Give an integer of any sign."""
@@ -63,9 +56,9 @@ class Element:
 
 def read(data: bytes, tag: int) -> Element:
     """Read `data` as one element of `tag` and nothing after it."""
-    element, rest = _split(data)
-    if rest:
-        raise ValueError(f"{len(rest)} bytes after the end")
+    element, end = _element(data, 0)
+    if end < len(data):
+        raise ValueError(f"{len(data) - end} bytes after the end")
     if element.tag != tag:
         raise ValueError(f"tag {element.tag:#04x} instead of {tag:#04x}")
     return element
@@ -81,16 +74,34 @@ def wrap(tag: int, *content: bytes) -> bytes:
     return bytes((tag, 0x80 | len(length))) + length + body
 
 
-def _split(data: bytes) -> tuple[Element, bytes]:
-    if len(data) < 2 or data[0] & 0x1F == 0x1F:
+@lru_cache(maxsize=_KEPT)
+def _dotted(content: bytes) -> str:
+    if not content or content[-1] & 0x80:
+        raise ValueError("no object identifier")
+    arcs, value = [], 0
+    for position, octet in enumerate(content):
+        if value == 0 and octet == 0x80 and (position == 0 or not content[position - 1] & 0x80):
+            raise ValueError("an object identifier with padding")
+        value = value << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(value)
+            value = 0
+    top = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (top, arcs[0] - 40 * top, *arcs[1:])))
+
+
+def _element(data: bytes, at: int) -> tuple[Element, int]:
+    """Give the element that begins at `at`, and where it ends."""
+    if len(data) < at + 2 or data[at] & 0x1F == 0x1F:
         raise ValueError("cut off, or a tag of several bytes")
-    length, start = data[1], 2
+    length, start = data[at + 1], at + 2
     if length >= 0x80:
-        start = 2 + (length & 0x7F)
-        octets = data[2:start]
+        start += length & 0x7F
+        octets = data[at + 2 : start]
         length = int.from_bytes(octets)
-        if not 3 <= start <= 6 or len(octets) != start - 2 or octets[0] == 0 or length < 0x80:
+        if not 1 <= start - at - 2 <= 4 or len(octets) != start - at - 2 or octets[0] == 0 or length < 0x80:
             raise ValueError("a length that is not the shortest")
-    if len(data) < start + length:
+    end = start + length
+    if len(data) < end:
         raise ValueError("cut off")
-    return Element(data[0], data[start : start + length], data[: start + length]), data[start + length :]
+    return Element(data[at], data[start:end], data[at:end]), end

@@ -59,7 +59,6 @@ def _verify(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -
     from sigstore.verify import policy
     from sigstore_models.common.v1 import HashAlgorithm
 
-    logging.getLogger("sigstore").setLevel(logging.CRITICAL)
     named = policy.AllOf(
         [
             policy.AnyOf([policy.Identity(identity=name) for name in (identity.name, _tagged(identity.name))]),
@@ -88,5 +87,6 @@ def _verifier(raw: bytes) -> Verifier:
     from sigstore.verify import Verifier
     from sigstore_models.trustroot.v1 import TrustedRoot as Document
 
+    logging.getLogger("sigstore").setLevel(logging.CRITICAL)
     whole = normal.root(exact.read(raw, limit=ROOT_LIMIT, subject="trust root"))
     return Verifier(trusted_root=TrustedRoot(Document.from_json(json.dumps(whole))))
