@@ -97,8 +97,11 @@ def verify(chain: tuple[bytes, ...], anchors: tuple[bytes, ...], *, at_ms: int, 
         return found
     if missed is not None:
         raise missed
+    issuer = leaf.parsed.issuer.rfc4514_string()
     want = "a certificate issued under " + " or ".join(one.subject for one in trusted[:4])
-    raise TrustError("SM2021", subject=leaf.subject, got=f"issued by {leaf.parsed.issuer.rfc4514_string()}", want=want)
+    known = issuer in {one.subject for one in (*offered, *trusted)}
+    got = f"issued by {issuer}" + (", but no valid signatures lead there" if known else "")
+    raise TrustError("SM2021", subject=leaf.subject, got=got, want=want)
 
 
 def expired(one: Certificate, at_ms: int) -> TrustError:
