@@ -24,9 +24,9 @@ def tagged(make: Callable[[], Layer]) -> Make:
     return lambda source: void(legacy.attach(source, SUBJECT, make()))
 
 
-def saying(edit: Edit | None = None, **more: Any) -> Make:
+def saying(edit: Edit | None = None, digest: str = SUBJECT, **more: Any) -> Make:
     """Really sign another payload."""
-    return tagged(lambda: legacy.layer(legacy.payload(more.pop("digest", SUBJECT), edit=edit, **more), RELEASE))
+    return tagged(lambda: legacy.layer(legacy.payload(digest, edit=edit, **more), RELEASE))
 
 
 def raw(payload: bytes) -> Make:
@@ -46,11 +46,11 @@ def noting(**notes: str) -> Make:
 _NAMES = {"signature": SIGNATURE, "certificate": CERTIFICATE, "chain": CHAIN, "bundle": BUNDLE, "stamp": STAMP}
 
 
-def certified(edit: Callable[[dict[str, str]], object] | None = None, **more: Any) -> Make:
+def certified(edit: Callable[[dict[str, str]], object] | None = None, payload: bytes = GOOD, **more: Any) -> Make:
     """Sign keyless, and change the annotations."""
 
     def make() -> Layer:
-        bundle = world.made(Keyless(artifact=more.pop("payload", GOOD), **more))
+        bundle = world.made(Keyless(artifact=payload, **more))
         said, kind, notes = legacy.keyless(bundle, GOOD)
         changed = dict(notes)
         if edit:
