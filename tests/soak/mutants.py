@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXPLAINED = Path(__file__).parent / "survivors.toml"
-_SURVIVED, _UNTESTED = 0, 33  # exit codes that mutmut keeps of each mutant's tests; pytest's own and signals beside them
+_SURVIVED, _UNTESTED = 0, 33  # exit codes that mutmut keeps, besides pytest's own and signals
 _TIMED_OUT = (24, 36, 152, 255)
 
 
