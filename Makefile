@@ -1,7 +1,7 @@
 # Tasks, one line each. `make setup` needs git, make and Python >= 3.11 with venv; what it installs is locked by hash.
 PYTHON ?= python3
 SEED ?= 20261124
-EXAMPLES ?= 2000
+EXAMPLES ?= 10000
 ROUNDS ?= 9
 RUN := .venv/bin/python -m
 
