@@ -1,15 +1,17 @@
-"""The tables of docs/threat-model.md: the attacks that are tried, and what others were attacked by.
+"""The tables of docs/threat-model.md: the attacks that are tried, what others were attacked by, what mutation left.
 
-python -m tests.support.threats       writes both tables into the page
+python -m tests.support.threats       writes the tables into the page
 """
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.soak import mutants
 from tests.unit.policy.attacks import ROWS as DECISIONS
 from tests.unit.trust.attacks.formats import ROWS as FORMATS
 from tests.unit.trust.attacks.rows import ROWS as CHECKS
@@ -237,7 +239,13 @@ def tables() -> dict[str, str]:
     head = ["| attack | refused with | row |", "|---|---|---|"]
     others = [f"| {one.names} | {one.of} | {one.lesson} | `{one.test}` |" for one in ADVISORIES]
     other_head = ["| advisory | of | lesson | test |", "|---|---|---|---|"]
-    return {"attacks": "\n".join([*head, *rows]), "advisories": "\n".join([*other_head, *others])}
+    reasons = Counter(mutants.explained().values())
+    left = [f"| {why} | {count} |" for why, count in sorted(reasons.items())]
+    return {
+        "attacks": "\n".join([*head, *rows]),
+        "advisories": "\n".join([*other_head, *others]),
+        "mutants": "\n".join(["| why a change may live | changes |", "|---|---|", *left]),
+    }
 
 
 def written(page: str) -> str:
