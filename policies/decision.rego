@@ -149,7 +149,8 @@ subjects contains input.artifact.digest
 subjects contains input.artifact.reached_through.digest
 
 # Whether a fact is by a signer, asked once more of the fact itself. A key is a principal; an identity is one without
-# what follows its last `@`, so that one workflow under two tags is one; a certificate's is its root and its subject.
+# its `@refs/…`, or what else follows its last `@`, so that one workflow under two tags is one, whatever the tags are
+# called; a certificate's is its root and its subject.
 by(signer, fact) if {
 	signer.kind == "key"
 	signer.principal == fact.principal
@@ -200,8 +201,14 @@ without_ref(identity) := identity if startswith(identity, "https://") == false
 
 without_ref(identity) := identity if contains(identity, "@") == false
 
+without_ref(identity) := split(identity, "@refs/")[0] if {
+	startswith(identity, "https://")
+	contains(identity, "@refs/")
+}
+
 without_ref(identity) := concat("@", array.slice(parts, 0, count(parts) - 1)) if {
 	startswith(identity, "https://")
+	contains(identity, "@refs/") == false
 	parts := split(identity, "@")
 	count(parts) > 1
 }

@@ -20,13 +20,15 @@ from secmount.trust.evidence import Attestation, Evidence, Signature, SignatureT
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import KeylessSigner, KeySigner, Signer, X509Signer
 from tests.support.examples import examples
+from tests.support.facts import principal as principal_of
 from tests.support.policies import DECISION, KEYS, NAME, NOW, artifact, digest, engine, index
 
 HOUR = 3_600_000
 ISSUER = "https://issuer.example"
 TIMES = st.sampled_from([None, NOW - HOUR - 1, NOW - HOUR, NOW - HOUR + 1, NOW, NOW + 300_000, NOW + 300_001])
-IDENTITIES = ["https://x.example/a/b.yml@refs/tags/v1", "https://x.example/a/b.yml@refs/tags/v2"]
+IDENTITIES = ["https://x.example/a/b.yml@refs/tags/v1", "https://x.example/a/b.yml@refs/tags/v2@3"]
 IDENTITIES += ["https://x.example/a/b.yml@refs/heads/c@refs/tags/v1", "https://x.example/a/b.yml", "ann@x.example"]
+IDENTITIES += ["https://x.example/a/b.yml@refs/tags/@", "https://x.example/a@b/b.yml@0123abcd", "https://x.example/a@"]
 PATTERNS = ["https://x.example/a/b.yml@refs/tags/**", "https://x.example/**@refs/tags/v1", "https://x.example/**"]
 PATTERNS += ["**", "*@x.example", "https://x.example/*/b.yml@refs/**", "ann@x.example"]
 CLAIMS: list[dict[str, str]] = [{}, {"source-repository": "r"}, {"source-repository": "r", "build-trigger": "push"}]
@@ -56,10 +58,6 @@ VALUES = st.sampled_from([True, 1, 2, 3, "true", "x", 0, False])
 
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(st.none(), strategy)
-
-
-def cut(identity: str) -> str:
-    return identity[: identity.rindex("@")] if identity.startswith("https://") and "@" in identity else identity
 
 
 @st.composite
@@ -105,7 +103,7 @@ def who(draw: st.DrawFn) -> dict[str, Any]:
         return common | {"principal": principal, "identity": subject, "claims": said, "root": root}
     issuer = draw(st.sampled_from([ISSUER] * 8 + [f"{ISSUER}/"]))
     identity = draw(st.sampled_from(IDENTITIES[:2] + IDENTITIES))
-    principal = draw(st.sampled_from([f"{issuer} {cut(identity)}"] * 6 + [f"{issuer} {identity}", issuer]))
+    principal = draw(st.sampled_from([principal_of(issuer, identity)] * 6 + [f"{issuer} {identity}", issuer]))
     more = {"root_updated_ms": draw(usual), "claims": draw(st.sampled_from([CLAIMS[2], *CLAIMS]))}
     return common | {"principal": principal, "issuer": issuer, "identity": identity, "root": root, **more}
 

@@ -111,8 +111,12 @@ def ann(**time: int | None) -> Signature:
 
 def principal(issuer: str, identity: str) -> str:
     """Name the principal of an identity."""
-    head, at, _ = identity.rpartition("@")
-    return f"{issuer} {head if at and identity.startswith('https://') else identity}"
+    return f"{issuer} {cut(identity) if identity.startswith('https://') else identity}"
+
+
+def cut(identity: str) -> str:
+    """Give an https identity without its branch or tag, in which `@` may stand, too."""
+    return identity.partition("@refs/")[0] if "@refs/" in identity else identity.rpartition("@")[0] or identity
 
 
 def certified(

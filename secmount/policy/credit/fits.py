@@ -1,13 +1,14 @@
 """Whether a fact is by a signer, asked once more of the fact itself: the names it came with are not believed.
 
-A keyless principal is the issuer and the identity without its last `@` and what follows, where that is an https URI:
-one workflow under two tags is one principal. Design 3.4.
+A keyless principal is the issuer and, of an https URI, what stands before `@refs/`, or else before the last `@`: one
+workflow under two tags is one principal, and a tag may be called `v1@x`. Design 3.4.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from secmount.policy.glob import REF_MARK
 from secmount.trust.evidence import Attestation, Signature
 from secmount.trust.signer import KeylessSigner, KeySigner, Signer
 
@@ -39,7 +40,8 @@ def keyless_principal(fact: Fact) -> str:
     """Name the principal of a keyless fact."""
     identity = fact.identity or ""
     if identity.startswith("https://") and "@" in identity:
-        identity = identity.rpartition("@")[0]
+        end = identity.find(REF_MARK) if REF_MARK in identity else identity.rindex("@")
+        identity = identity[:end]
     return f"{fact.issuer} {identity}"
 
 

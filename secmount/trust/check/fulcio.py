@@ -31,12 +31,13 @@ class Identity:
 
     @property
     def principal(self) -> str:
-        """One name for one signer: a workflow is the same one at every branch and tag."""
-        return f"{self.issuer} {self.name.rpartition('@')[0] if self._located else self.name}"
+        """One name for one signer: a workflow is the same one at every branch and tag, `@` in their names or not."""
+        return f"{self.issuer} {self._place if self.name.startswith('https://') else self.name}"
 
     @property
-    def _located(self) -> bool:
-        return self.name.startswith("https://") and "@" in self.name
+    def _place(self) -> str:
+        place, mark, _ = self.name.partition("@refs/")
+        return place if mark else self.name.rpartition("@")[0] or self.name
 
 
 def read(leaf: Certificate) -> Identity:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from secmount.policy import folder
+from secmount.trust.check import fulcio
 from tests.support import facts
 from tests.support.facts import (
     CALLER,
@@ -28,6 +30,16 @@ def _(root: Path) -> str:
     signers = workflow("ci-workflow", f"{WORKFLOW}@refs/tags/v1") + workflow("ci-other", f"{WORKFLOW}@refs/tags/v2")
     policy = facts.load(root, TWO, signers=signers)
     return met(policy, evidence(keyless(), keyless("ci-other", identity=f"{WORKFLOW}@refs/tags/v2")))
+
+
+@attack("workflow-at-refs-with-an-at-sign", "one workflow signs for tags v1@a and v2@b, and is two signers", "SM3010")
+def _(root: Path) -> str:
+    tags = (f"{WORKFLOW}@refs/tags/v1@a", f"{WORKFLOW}@refs/tags/v2@b")
+    signers = workflow("ci-workflow", f"{WORKFLOW}@refs/tags/v1*") + workflow("ci-other", f"{WORKFLOW}@refs/tags/v2*")
+    policy = facts.load(root, TWO, signers=signers)
+    facts_of = (keyless(identity=tags[0]), keyless("ci-other", identity=tags[1]))
+    said = (fulcio.Identity(fact.issuer or "", fact.identity or "", {}).principal for fact in facts_of)
+    return met(policy, evidence(*(replace(fact, principal=whose) for fact, whose in zip(facts_of, said, strict=True))))
 
 
 @attack("workflow-under-two-globs", "one identity fits two signers' patterns, and is counted for both", "SM3010")

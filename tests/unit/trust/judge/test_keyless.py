@@ -61,6 +61,8 @@ def test_one_workflow_at_two_tags_is_one_principal() -> None:
     [
         ("https://i", "https://h/w@refs/tags/v1", "https://i https://h/w"),
         ("https://i", "https://h/w@x@refs/tags/v1", "https://i https://h/w@x"),
+        ("https://i", "https://h/w@refs/tags/v1@x", "https://i https://h/w"),
+        ("https://i", "https://h/w@x@0123abcd", "https://i https://h/w@x"),
         ("https://i", "https://h/w", "https://i https://h/w"),
         ("https://i", "ann@acme.test", "https://i ann@acme.test"),
         ("https://i", "spiffe://h/w@v1", "https://i spiffe://h/w@v1"),
