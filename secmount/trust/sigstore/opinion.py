@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from secmount.errors import TrustError
@@ -87,6 +87,13 @@ def _verifier(raw: bytes) -> Verifier:
     from sigstore.verify import Verifier
     from sigstore_models.trustroot.v1 import TrustedRoot as Document
 
+    class Parsed(TrustedRoot):
+        """The same root, whose keys and certificates are parsed once and not for every signature."""
+
+        rekor_keyring = cache(TrustedRoot.rekor_keyring)
+        ct_keyring = cache(TrustedRoot.ct_keyring)
+        get_timestamp_authorities = cache(TrustedRoot.get_timestamp_authorities)
+
     logging.getLogger("sigstore").setLevel(logging.CRITICAL)
     whole = normal.root(exact.read(raw, limit=ROOT_LIMIT, subject="trust root"))
-    return Verifier(trusted_root=TrustedRoot(Document.from_json(json.dumps(whole))))
+    return Verifier(trusted_root=Parsed(Document.from_json(json.dumps(whole))))
