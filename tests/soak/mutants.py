@@ -1,4 +1,4 @@
-"""What `mutmut run` left alive, beside what was read and explained in survivors.toml.
+"""What `mutmut run` left alive, beside what was read and explained in survivors/*.toml.
 
 python -m tests.soak.mutants        every survivor that is not explained there; fails if there is one
 python -m tests.soak.mutants FROM   the same, of a run in another clone
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-EXPLAINED = Path(__file__).parent / "survivors.toml"
+EXPLAINED = Path(__file__).parent / "survivors"
 _SURVIVED, _UNTESTED = 0, 33  # exit codes that mutmut keeps, besides pytest's own and signals
 _TIMED_OUT = (24, 36, 152, 255)
 
@@ -33,7 +33,7 @@ class Mutant:
 
 
 def main(run: Path) -> int:
-    """Print the survivors that nobody explained, in the form of survivors.toml."""
+    """Print the survivors that nobody explained, in the form of survivors/*.toml."""
     counted: Counter[str] = Counter()
     survivors = set[Mutant]()
     for name, code in sorted(results(run)):
@@ -57,7 +57,8 @@ def results(run: Path) -> Iterator[tuple[str, int | None]]:
 
 def explained() -> dict[Mutant, str]:
     """Give what was read, and why it may live."""
-    groups = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))["reason"]
+    files = sorted(EXPLAINED.glob("*.toml"))
+    groups = [group for file in files for group in tomllib.loads(file.read_text(encoding="utf-8"))["reason"]]
     return {Mutant(row["in"], row["line"], row["change"]): group["why"] for group in groups for row in group["mutants"]}
 
 
