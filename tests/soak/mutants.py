@@ -1,15 +1,17 @@
 """What `mutmut run` left alive, beside what was read and explained in survivors/*.toml.
 
-python -m tests.soak.mutants        every survivor that is not explained there; fails if there is one
-python -m tests.soak.mutants FROM   the same, of a run in another clone
+python -m tests.soak.mutants [--of CLONE] [--whole]   every survivor that is not explained there; fails if there is one
+python -m tests.soak.mutants --choose 1 --seed 7      names of that many modules, as `mutmut run` wants them
 
 A mutant is known by its function and the lines that it changes, so that neither its number nor its place matters.
 """
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import json
+import random
 import sys
 import tomllib
 from collections import Counter
@@ -32,7 +34,31 @@ class Mutant:
     change: str
 
 
-def main(run: Path) -> int:
+def main() -> int:
+    """Choose, or compare."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.mutants")
+    parser.add_argument("--of", type=Path, default=ROOT, help="the clone in which mutmut ran")
+    parser.add_argument("--whole", action="store_true", help="fail if a mutant was not tried, too")
+    parser.add_argument("--choose", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.choose is None:
+        return compare(options.of, whole=options.whole)
+    chosen = random.Random(options.seed).sample(sorted(modules()), options.choose)
+    print(*(f"{name}.*" for name in chosen))
+    return 0
+
+
+def modules() -> Iterator[str]:
+    """Give the modules that are changed, but for those without a function."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    for pattern in settings["only_mutate"]:
+        for path in ROOT.glob(pattern if pattern.endswith(".py") else f"{pattern}*/*.py"):
+            if "\ndef " in path.read_text(encoding="utf-8"):
+                yield ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def compare(run: Path, *, whole: bool) -> int:
     """Print the survivors that nobody explained, in the form of survivors/*.toml."""
     counted: Counter[str] = Counter()
     survivors = set[Mutant]()
@@ -43,10 +69,10 @@ def main(run: Path) -> int:
             survivors.add(_mutant(run, name))
     known = explained()
     for one in sorted(survivors - set(known), key=str):
-        print(f"  {{ in = {_text(one.function)}, line = {_text(one.line)}, change = {_text(one.change)} }},")  # noqa: T201
-    print(", ".join(f"{count} {state}" for state, count in counted.most_common()))  # noqa: T201
-    print(f"{len(survivors & set(known))} of {len(survivors)} changes that survived are explained")  # noqa: T201
-    return 1 if survivors - set(known) or counted["not tried"] else 0
+        print(f"  {{ in = {_text(one.function)}, line = {_text(one.line)}, change = {_text(one.change)} }},")
+    print(", ".join(f"{count} {state}" for state, count in counted.most_common()))
+    print(f"{len(survivors & set(known))} of {len(survivors)} changes that survived are explained")
+    return 1 if survivors - set(known) or (whole and counted["not tried"]) else 0
 
 
 def results(run: Path) -> Iterator[tuple[str, int | None]]:
@@ -93,4 +119,4 @@ def _text(value: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT))
+    sys.exit(main())
