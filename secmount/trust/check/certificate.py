@@ -34,6 +34,7 @@ class Certificate:
     parsed: x509.Certificate = field(repr=False, compare=False)
     key: PublicKey
     subject: str  # RFC 4514
+    issuer: str  # RFC 4514
     not_before_ms: int
     not_after_ms: int
     extensions: x509.Extensions = field(repr=False, compare=False)
@@ -60,6 +61,7 @@ def read(der: bytes) -> Certificate:
             parsed=parsed,
             key=key,
             subject=parsed.subject.rfc4514_string(),
+            issuer=parsed.issuer.rfc4514_string(),  # names are read when they are asked for, and raise only then
             not_before_ms=milliseconds(parsed.not_valid_before_utc),
             not_after_ms=milliseconds(parsed.not_valid_after_utc),
             extensions=parsed.extensions,

@@ -97,10 +97,9 @@ def verify(chain: tuple[bytes, ...], anchors: tuple[bytes, ...], *, at_ms: int, 
         return found
     if missed is not None:
         raise missed
-    issuer = leaf.parsed.issuer.rfc4514_string()
     want = "a certificate issued under " + " or ".join(one.subject for one in trusted[:4])
-    known = issuer in {one.subject for one in (*offered, *trusted)}
-    got = f"issued by {issuer}" + (", but no valid signatures lead there" if known else "")
+    known = leaf.issuer in {one.subject for one in (*offered, *trusted)}
+    got = f"issued by {leaf.issuer}" + (", but no valid signatures lead there" if known else "")
     raise TrustError("SM2021", subject=leaf.subject, got=got, want=want)
 
 

@@ -156,18 +156,16 @@ def _dsse_v1(body: Any, made: Made) -> Any:
 def _hashed_v2(body: Any, made: Made) -> Any:
     inner = _at(body, "spec", "hashedRekordV002")
     name = _at(inner, "data", "algorithm")
-    if name not in _HASHES:
-        raise ValueError(f"hash algorithm {name!r}")
-    data = {"algorithm": name, "digest": _base64(hashlib.new(_HASHES[name], made.signed).digest())}
+    data = {"algorithm": name, "digest": _digest_v2(name, made.signed)}
     return {"hashedRekordV002": {"data": data, "signature": _signature_v2(_at(inner, "signature"), made)}}
 
 
 def _dsse_v2(body: Any, made: Made) -> Any:
     inner = _at(body, "spec", "dsseV002")
     name, rows = _at(inner, "payloadHash", "algorithm"), _at(inner, "signatures")
-    if made.payload is None or name not in _HASHES or not isinstance(rows, list) or not rows:
+    if made.payload is None or not isinstance(rows, list) or not rows:
         raise ValueError("an envelope that is not this one")
-    digest = {"algorithm": name, "digest": _base64(hashlib.new(_HASHES[name], made.payload).digest())}
+    digest = {"algorithm": name, "digest": _digest_v2(name, made.payload)}
     return {"dsseV002": {"payloadHash": digest, "signatures": [_signature_v2(rows[0], made)]}}
 
 
@@ -177,6 +175,12 @@ _BODIES = {
     ("hashedrekord", "0.0.2"): _hashed_v2,
     ("dsse", "0.0.2"): _dsse_v2,
 }
+
+
+def _digest_v2(name: Any, content: bytes) -> str:
+    if not isinstance(name, str) or name not in _HASHES:  # a list or an object cannot even be looked up
+        raise ValueError(f"hash algorithm {name!r}")
+    return _base64(hashlib.new(_HASHES[name], content).digest())
 
 
 def _signature_v2(row: Any, made: Made) -> Any:

@@ -32,6 +32,13 @@ def _other_certificate(whole: Json) -> None:
     whole["verificationMaterial"]["certificate"] = {"rawBytes": b64(der(sigstore().certificate(p256())))}
 
 
+def _nameless_issuer(whole: Json) -> None:
+    """Spoil the issuer's name; whoever can put a bundle beside an artifact can do that, with no key of anybody's."""
+    raw = der(sigstore().certificate(p256()))
+    spoilt = raw.replace(b"mini intermediate", b"mini\xffintermediate", 1)
+    whole["verificationMaterial"]["certificate"] = {"rawBytes": b64(spoilt)}
+
+
 def _other_payload(whole: Json) -> None:
     whole["dsseEnvelope"]["payload"] = b64(encode(keys.statement(str(OTHER.digest))))
 
@@ -91,6 +98,7 @@ CERTIFICATES: tuple[Attack, ...] = (
     Attack("leaf-no-sign", "certificate that may not sign", "SM2023", certified(sign=False)),
     Attack("leaf-authority", "an authority's certificate as signer", "SM2023", certified(ca=True)),
     Attack("leaf-critical", "critical extension without a meaning", "SM2023", certified(more=[(_CODE, True)])),
+    Attack("leaf-issuer", "certificate whose issuer's name cannot be read", "SM2020", edited(_nameless_issuer)),
     Attack("issuer-no-ca", "issued by a certificate that is no authority", "SM2023", elsewhere(_no_authority)),
     Attack("issuer-no-issue", "issued by an authority that may not issue", "SM2023", elsewhere(_no_issuing)),
     Attack("issuer-use", "issued by an authority for another use", "SM2023", elsewhere(_other_use), open=True),

@@ -152,6 +152,18 @@ LOGS: tuple[Attack, ...] = (
         _v2(put(*_HASHED, "signature", to=None)),
     ),
     Attack(
+        "entry-v2-hash",
+        "Rekor v2 entry whose hash algorithm is no text",
+        "SM2027",
+        _v2(put(*_HASHED, "data", "algorithm", to=["SHA2_256"])),
+    ),
+    Attack(
+        "entry-v2-envelope-hash",
+        "Rekor v2 entry of an envelope whose hash algorithm is no text",
+        "SM2027",
+        body(put("spec", "dsseV002", "payloadHash", "algorithm", to={}), rekor=2, stamps=1, kind="dsse"),
+    ),
+    Attack(
         "entry-kind",
         "entry that calls itself of another kind",
         "SM2027",
