@@ -54,16 +54,19 @@ def judge(
 ) -> Judged:
     """Decide whether a configured identity made `claim`, and what it says about `about`; raise nothing if it is bad.
 
-    Where several roots or anchors fit, there is one piece of evidence for each.
+    Where several roots or anchors fit, there is one piece of evidence for each whose signers are in force. A revocation
+    under any of them refuses the claim.
     """
     fits: list[_Fit] = []
     try:
         fits = _fits(claim, by, about, tuple(signers.values()), now_ms)
         bare = [fit for fit in fits if all(signer.message_signature for signer in fit.signers)]
-        fits = bare if isinstance(claim.content, Message) and bare else fits
         said = meaning.read(claim, about, bare=bool(bare))
         _unexpired(said, now_ms)
-        holders = tuple(_standing(fit, said) for fit in fits)
+        for fit in fits:
+            unrevoked(fit.signers, fit.holder.time)
+        fits = _standing(bare if isinstance(claim.content, Message) else fits, said)
+        holders = tuple(fit.holder for fit in fits)
         _check_key(by, signers, holders)
         _agreed(claim, about, fits)
     except TrustError as err:
@@ -77,6 +80,7 @@ def _fits(
 ) -> list[_Fit]:
     fits: list[_Fit] = []
     missed: list[TrustError] = []
+    barred: list[X509Signer] = []
     keyed = [signer for signer in signers if isinstance(signer, KeylessSigner)]
     for root in {signer.root.digest: signer.root for signer in keyed}.values():
         group = tuple(signer for signer in keyed if signer.root.digest == root.digest)
@@ -90,8 +94,10 @@ def _fits(
                 fits.append(_x509(claim, by, about, signer, now_ms))
             except TrustError as err:
                 missed.append(err)
+                barred += [signer] if x509.means(signer, by) else []
     if not fits:
         raise max(missed, key=_step)
+    unrevoked(barred, SignatureTime())  # a stamp or list that is no good must not take a revocation out of the way
     return fits
 
 
@@ -133,7 +139,21 @@ def _step(err: TrustError) -> int:
     return next((step for step, codes in enumerate(_STEPS) if err.code in codes), 0)
 
 
-def _standing(fit: _Fit, said: Meaning) -> Holder:
+def _standing(fits: list[_Fit], said: Meaning) -> list[_Fit]:
+    """Give those of `fits` that have signers in force; raise `TrustError` SM2015 if none has."""
+    standing: list[_Fit] = []
+    missed: TrustError | None = None
+    for fit in fits:
+        try:
+            standing.append(replace(fit, holder=_held(fit, said)))
+        except TrustError as err:
+            missed = missed or err
+    if missed is not None and not standing:
+        raise missed
+    return standing
+
+
+def _held(fit: _Fit, said: Meaning) -> Holder:
     """Give the holder as those signers of it who are in force, with the times that the signed bytes add."""
     time, inside = fit.holder.time, said.said.time
     if time.not_before is None:

@@ -49,14 +49,29 @@ def prove(
     verified = chain.verify(by.certificates, signer.anchors, at_ms=moments[0], purpose="notary")
     for moment in moments[1:]:
         verified.check_at(moment)
-    missed = [name for name, value in signer.subject.items() if attributes.get(name) != value]
-    if missed:
+    if not _named(signer, attributes):
         want = ", ".join(f"{name}={value}" for name, value in signer.subject.items())
         raise TrustError("SM2035", subject=signer.name, got=leaf.subject or "an empty subject", want=want)
     if signer.crl is not None:
         revocation.check(verified, signer.crl, now_ms=now_ms)
     end = None if attested else min(one.not_after_ms for one in verified.path)
     return Proven(leaf.subject, attributes, attested, end)
+
+
+def means(signer: X509Signer, by: CertificateChain) -> bool:
+    """Whether the holder is whom `signer` names, by subject and anchors; nothing else of the claim is asked."""
+    try:
+        leaf = certificate.read(by.certificates[0])
+        if not _named(signer, certificate.attributes(leaf)):
+            return False
+        chain.verify(by.certificates, signer.anchors, at_ms=leaf.not_before_ms, purpose="notary")
+    except TrustError as err:
+        return err.code == "SM2022"
+    return True
+
+
+def _named(signer: X509Signer, attributes: Mapping[str, str]) -> bool:
+    return all(attributes.get(name) == value for name, value in signer.subject.items())
 
 
 def _signed(claim: Claim, leaf: Certificate, about: Manifest | Index) -> None:
