@@ -7,9 +7,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from secmount.oci import reference
+from secmount.policy import folder
+from secmount.registry import resolve
+from secmount.registry.layout import LayoutSource
+from secmount.trust.evidence import Evidence
+from secmount.trust.gather import gather
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,6 +80,14 @@ class Product:
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Answer(done.returncode, json.loads(done.stdout), done.stderr)
+
+    def evidence(self, layout: Path, at: str = ":v1") -> Evidence:
+        """Gather, in this process, what the policy's signers said of an artifact in a layout, `:TAG` or `@DIGEST`."""
+        signers = folder.load(str(self.policy), uid=os.geteuid()).signers
+        named = reference.parse(f"oci:{layout}{at}", cwd="/")
+        with LayoutSource(str(layout)) as source:
+            found = resolve.resolve(named, source, name=named.name, name_source="asked", platform=None)
+            return gather(found, source, signers, now_ms=time.time_ns() // 1_000_000)
 
 
 def mounting() -> list[str]:
