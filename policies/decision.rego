@@ -288,6 +288,19 @@ counted_as(signer, fact) := fact.principal if signer.kind in {"key", "keyless"}
 
 counted_as(signer, fact) := concat(" ", ["x509", fact.identity]) if signer.kind == "x509"
 
+# One key counts once, too: it may be managed and certified, or certified under several subjects.
+made_with(signer, fact) := fact.key if {
+	signer.kind == "x509"
+	is_string(fact.key)
+}
+
+made_with(signer, fact) := counted_as(signer, fact) if {
+	signer.kind == "x509"
+	fact.key == null
+}
+
+made_with(signer, fact) := counted_as(signer, fact) if signer.kind in {"key", "keyless"}
+
 # A signature as one of the rule's signers: by whom that signer means, about this artifact.
 counted := [pair |
 	some signature in input.signatures
@@ -300,6 +313,7 @@ counted := [pair |
 		"signer": signer,
 		"rank": rank,
 		"principal": counted_as(policy.signers[signer], signature),
+		"key": made_with(policy.signers[signer], signature),
 		"bound_to": signature.bound_to,
 		"time": signature.time,
 		"expires_ms": signature.expires_ms,
@@ -327,10 +341,12 @@ met(pairs) if {
 	enough(in_case(pairs, files))
 }
 
-# Each principal is credited once, to the first signer in the rule's order that it signed as.
-credited(pairs) := {order[rank] |
-	some principal in {pair.principal | some pair in pairs}
-	rank := min([pair.rank | some pair in pairs; pair.principal == principal])
+# Each principal is credited once, to the first signer in the rule's order that it signed as, and so is each key.
+credited(pairs) := first_by(pairs, "principal") & first_by(pairs, "key")
+
+first_by(pairs, what) := {order[rank] |
+	some one in {pair[what] | some pair in pairs}
+	rank := min([pair.rank | some pair in pairs; pair[what] == one])
 }
 
 enough(pairs) if {

@@ -72,7 +72,7 @@ test_nothing_is_allowed_without_a_field if {
 	every key in ["issuer", "identity", "claims", "root", "root/digest", "principal", "files"] {
 		said([by_flow], remove(first(key)), []).allow == false
 	}
-	every key in ["issuer", "identity", "claims", "root", "root/digest", "principal", "files"] {
+	every key in ["issuer", "identity", "claims", "root", "root/digest", "principal", "files", "key"] {
 		said([by_corp], remove(first(key)), []).allow == false
 	}
 }

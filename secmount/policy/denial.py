@@ -16,7 +16,7 @@ from secmount.errors import Place, PolicyError
 from secmount.oci import instant
 from secmount.policy.credit import attested
 from secmount.policy.credit.count import Credit, credit, enough
-from secmount.policy.credit.fits import Fact, counted_as, fits
+from secmount.policy.credit.fits import Fact, counted_as, fits, made_with
 from secmount.policy.credit.force import unacceptable
 from secmount.policy.credit.question import Question
 from secmount.policy.engine import Answer, Judged
@@ -116,10 +116,16 @@ class Missed:
             return f"signed by {_by(signature)}, whom the rule does not name"
         why = unacceptable(signature, policy.signers[names[0]], self.asked)
         if why is None:
-            same = any(counted_as(row) == counted_as(signature) for row in self.given.signatures)
-            why = "that key is counted already" if signature.identity is None else "that identity is counted already"
-            why = why if same else "it says something else of the files"
+            why = self._counted(signature) or "it says something else of the files"
         return f"signed by {names[0] if signature.identity is None else _by(signature)}, but {why}"
+
+    def _counted(self, signature: Signature) -> str | None:
+        """Say what of `signature` is counted already, if anything is."""
+        given = self.given.signatures
+        if signature.identity is not None and any(counted_as(row) == counted_as(signature) for row in given):
+            return "that identity is counted already"
+        same = any(made_with(row) == made_with(signature) for row in given)
+        return "that key is counted already" if same else None
 
 
 def _by(fact: Fact) -> str:

@@ -36,7 +36,7 @@ class Signature:
     subject: Digest
     signers: tuple[str, ...]
     principal: str
-    key: str | None = None
+    key: str | None = None  # sha256:<hex> of a key that lasts: a managed one, or an X.509 signer's
     issuer: str | None = None
     identity: str | None = None
     claims: Mapping[str, str] = field(default_factory=dict, hash=False)

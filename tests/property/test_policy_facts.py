@@ -110,10 +110,14 @@ def who(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def signatures(draw: st.DrawFn) -> Signature:
+    by = draw(who())
+    shared = [KEYS["release"].principal, KEYS["ci"].principal, "sha256:" + "c" * 64]
+    if by["principal"].startswith("x509 "):
+        by["key"] = draw(st.sampled_from([None, *shared, *shared]))
     files = draw(st.sampled_from([None] * 4 + [{"a": digest("1")}, {"a": digest("2")}]))
     bound = draw(st.sampled_from([None, NAME, NAME, NAME, "ghcr.io/acme/other"]))
     about = digest(draw(st.sampled_from(["manifest", "manifest", "index"])))
-    return Signature("test", about, bound_to=bound, files=files, **draw(who()))
+    return Signature("test", about, bound_to=bound, files=files, **by)
 
 
 @st.composite
@@ -177,7 +181,9 @@ def compare(proof: Evidence, policy: Policy, newest: int | None) -> Credit:
     assert answer.valid_until is None or answer.valid_until > NOW
     if isinstance(verdict, Approved):
         assert verdict.obligations.files == found.files
-        assert len({row.principal for row in found.signatures}) >= sum(group.threshold for group in rule.require)
+        least = sum(group.threshold for group in rule.require)
+        assert len({row.principal for row in found.signatures}) >= least
+        assert len({row.key or row.principal for row in found.signatures}) >= least
     return found
 
 

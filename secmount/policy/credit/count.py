@@ -1,5 +1,7 @@
 """How many of a rule's signers have signed: each principal is credited once, to the first signer that it signed as.
 
+So is each key: a signer counts who is the first for a principal, and the first for a key.
+
 A model signature counts only with what it says of the files, so those that say different things never count together:
 each of them is a case of its own, and the first case that meets the rule is the one that the tree is held to. A case
 without any comes first. Design 3.4.
@@ -12,7 +14,7 @@ from dataclasses import field, replace
 
 from secmount.oci.digest import Digest
 from secmount.oci.layer import shape
-from secmount.policy.credit.fits import counted_as, fits
+from secmount.policy.credit.fits import counted_as, fits, made_with
 from secmount.policy.credit.force import unacceptable
 from secmount.policy.credit.question import Question
 from secmount.policy.rules import Rule
@@ -75,16 +77,20 @@ def enough(rule: Rule, signers: Iterable[str]) -> bool:
 def _case(asked: Question, pairs: Sequence[Pair], files: Files | None) -> Credit:
     rule, mark = asked.rule, asked.newest_ms
     owners: dict[str, str] = {}  # principal: the first signer in the rule's order that it signed as
+    holders: dict[str, str] = {}  # key: the same
     for name, signature in pairs:
         owners.setdefault(counted_as(signature), name)
-    signers = tuple(name for name in rule.signers if name in owners.values())
+        holders.setdefault(made_with(signature), name)
+    credited = set(owners.values()) & set(holders.values())
+    signers = tuple(name for name in rule.signers if name in credited)
     newest = max((row.time.not_before for _, row in pairs if row.time.not_before is not None), default=None)
     back = rule.no_rollback is not None and (newest is None or (mark is not None and newest < mark))
     suffices = enough(rule, signers)
+    counting = (row for name, row in pairs if {owners[counted_as(row)], holders[made_with(row)]} == {name})
     return Credit(
         met=suffices and not back,
         signers=signers,
-        signatures=tuple(dict.fromkeys(row for name, row in pairs if owners[counted_as(row)] == name)),
+        signatures=tuple(dict.fromkeys(counting)),
         files=files,
         newest_ms=newest,
         rolled_back=suffices and back,

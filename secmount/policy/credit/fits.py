@@ -50,5 +50,11 @@ def counted_as(fact: Fact) -> str:
     return f"x509 {fact.identity}" if fact.principal.startswith("x509 ") else fact.principal
 
 
+def made_with(fact: Fact) -> str:
+    """Name the key that made `fact`: certified under other subjects, or managed as well, it is still one."""
+    lasting = fact.key if isinstance(fact, Signature) and fact.principal.startswith("x509 ") else None
+    return lasting or counted_as(fact)
+
+
 def _has(fact: Fact, wanted: Iterable[tuple[str, str]]) -> bool:
     return all(fact.claims.get(name) == value for name, value in wanted)

@@ -127,6 +127,7 @@ def _x509(claim: Claim, by: CertificateChain, about: Manifest | Index, signer: X
         signers=(signer.name,),
         principal=f"x509 {signer.root} {proven.subject}",
         time=times.span(SignatureTime(), proven.attested),
+        key=proven.key,
         identity=proven.subject,
         claims=proven.attributes,
         root=signer.root,

@@ -25,6 +25,7 @@ class Proven:
     """A claim that holds under a signer's anchors; `expires_ms` where nothing but the clock says that it does."""
 
     subject: str
+    key: str  # whose key the certificate is for: the principal of it as a managed one
     attributes: Mapping[str, str] = field(hash=False)
     attested: tuple[Attested, ...]
     expires_ms: int | None
@@ -55,7 +56,7 @@ def prove(
     if signer.crl is not None:
         revocation.check(verified, signer.crl, now_ms=now_ms)
     end = None if attested else min(one.not_after_ms for one in verified.path)
-    return Proven(leaf.subject, attributes, attested, end)
+    return Proven(leaf.subject, leaf.key.principal, attributes, attested, end)
 
 
 def means(signer: X509Signer, by: CertificateChain) -> bool:

@@ -19,7 +19,7 @@ from tests.support.facts import (
     evidence,
     keyless,
 )
-from tests.support.policies import NOW, SIGNERS, signed, write
+from tests.support.policies import KEYS, NOW, SIGNERS, signed, write
 from tests.unit.policy.attacks.row import KEYLESS, attack, met, refused, workflow
 
 TWO = 'signers = ["ci-workflow", "ci-other"]\nthreshold = 2'
@@ -54,6 +54,20 @@ def _(root: Path) -> str:
 def _(root: Path) -> str:
     policy = facts.load(root, 'signers = ["release", "ci"]\nthreshold = 2')
     return met(policy, evidence(signed("release"), signed("release", not_before=NOW)))
+
+
+@attack("key-and-certificate", "a managed key is certified as well, and signs as two signers", "SM3010")
+def _(root: Path) -> str:
+    policy = facts.load(root, 'signers = ["release", "corp"]\nthreshold = 2', signers=CORP)
+    return met(policy, evidence(signed("release"), replace(certified(), key=KEYS["release"].principal)))
+
+
+@attack("one-key-two-subjects", "one key is certified under two subjects, and signs as two signers", "SM3010")
+def _(root: Path) -> str:
+    other = CORP.replace("[signers.corp]", "[signers.other]").replace("release", "other")
+    policy = facts.load(root, 'signers = ["corp", "other"]\nthreshold = 2', signers=CORP + other)
+    both = certified(), certified("other", subject="CN=other,O=Acme")
+    return met(policy, evidence(*(replace(fact, key=KEYS["qa"].principal) for fact in both)))
 
 
 @attack("one-key-two-names", "one key stands in the policy under two names", "SM1210")

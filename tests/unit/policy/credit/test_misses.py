@@ -12,7 +12,7 @@ from secmount.policy.decision import Approved
 from secmount.trust.evidence import Considered, Evidence
 from tests.support import facts
 from tests.support.facts import CI, CORP, GITHUB, PERSON, TAG, VSA, WORKFLOW, ann, certified, evidence, judge, keyless
-from tests.support.policies import NOW, artifact, digest, signed
+from tests.support.policies import KEYS, NOW, artifact, digest, signed
 
 OTHER = CI.replace("ci-workflow", "ci-other").replace("**", "v2")
 EVERYBODY = CI + OTHER + PERSON + CORP
@@ -36,6 +36,11 @@ EVERYBODY = CI + OTHER + PERSON + CORP
             evidence(keyless(), keyless("ci-other", identity=f"{WORKFLOW}@refs/tags/v2")),
             f"signed by ci-workflow; signed by ci-other ({WORKFLOW}@refs/tags/v2), "
             "but that identity is counted already",
+        ),
+        (
+            'signers = ["release", "corp"]\nthreshold = 2',
+            evidence(signed("release"), replace(certified(), key=KEYS["release"].principal)),
+            "signed by release; signed by corp (CN=release,O=Acme), but that key is counted already",
         ),
         (
             'signers = ["release", "qa"]\nthreshold = 2',

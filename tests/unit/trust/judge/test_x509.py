@@ -34,6 +34,7 @@ def test_a_signature_counts_with_its_subject_and_root() -> None:
     assert found.signers == ("corp",)
     assert found.identity == "O=Acme,CN=release"
     assert found.principal == f"x509 {signer().root} O=Acme,CN=release"
+    assert found.key == key().principal  # by which it is known to be no other signer's
     assert (found.root, found.issuer, dict(found.claims)) == (signer().root, None, corporate.SUBJECT)
     assert (found.time.not_after, found.expires_ms) == (None, NOW_MS + 10 * 86_400_000)
 
