@@ -84,6 +84,7 @@ class Payload:
 class Claim:
     """One signature of one signer. `signed` is None where the artifact's own bytes are what was signed.
 
+    `envelope`: the bytes that the signature stands in, where third parties may have been shown those instead of it.
     `algorithm`: as a JWS names it, and `signature` is then as a JWS has it; None: what belongs to the key.
     """
 
@@ -96,6 +97,7 @@ class Claim:
     entries: tuple[LogEntry, ...] = ()
     stamps: tuple[bytes, ...] = field(default=(), repr=False)
     algorithm: str | None = None
+    envelope: bytes | None = field(default=None, repr=False)
     raw: bytes = field(default=b"", repr=False)  # the whole material, for a second verifier that reads it itself
 
 

@@ -24,7 +24,7 @@ from secmount.trust.material import Material
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import Signer, X509Signer
 
-FORM = 3  # of what is written; part of every key, to be raised when judging changes without a new version
+FORM = 4  # of what is written; part of every key, to be raised when judging changes without a new version
 _LIMIT = 4 << 20  # bytes of one remembered judgement; a model signature's list of files makes the long ones
 _PLAIN = (str, int, type(None))
 

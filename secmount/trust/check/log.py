@@ -31,7 +31,8 @@ _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END 
 class Made:
     """A signature that holds: what an entry must be about.
 
-    `payload`: of a DSSE envelope. `verifier`: the DER of the certificate, if `certified`, or of the key.
+    `payload`: of a DSSE envelope; `envelope`: that itself, where its bytes are known. `verifier`: the DER of the
+    certificate, if `certified`, or of the key.
     """
 
     signed: bytes = field(repr=False)
@@ -39,6 +40,7 @@ class Made:
     payload: bytes | None = field(repr=False)
     verifier: bytes = field(repr=False)
     certified: bool
+    envelope: bytes | None = field(default=None, repr=False)
 
 
 def verify(entry: LogEntry, made: Made, logs: tuple[Log, ...], *, stamped_ms: tuple[int, ...] = ()) -> int | None:
@@ -153,6 +155,19 @@ def _dsse_v1(body: Any, made: Made) -> Any:
     }
 
 
+def _intoto_v1(body: Any, made: Made) -> Any:
+    """Expect the very envelope, and with it the signature, which the entry does not name."""
+    if made.payload is None or made.envelope is None:
+        raise ValueError("an envelope whose bytes are not here")
+    contents = {"hash": made.envelope, "payloadHash": made.payload}
+    return {
+        "content": {
+            name: {"algorithm": "sha256", "value": hashlib.sha256(one).hexdigest()} for name, one in contents.items()
+        },
+        "publicKey": _verifier(_at(body, "spec", "publicKey"), made),
+    }
+
+
 def _hashed_v2(body: Any, made: Made) -> Any:
     inner = _at(body, "spec", "hashedRekordV002")
     name = _at(inner, "data", "algorithm")
@@ -172,6 +187,7 @@ def _dsse_v2(body: Any, made: Made) -> Any:
 _BODIES = {
     ("hashedrekord", "0.0.1"): _hashed_v1,
     ("dsse", "0.0.1"): _dsse_v1,
+    ("intoto", "0.0.1"): _intoto_v1,
     ("hashedrekord", "0.0.2"): _hashed_v2,
     ("dsse", "0.0.2"): _dsse_v2,
 }

@@ -24,9 +24,17 @@ from secmount.trust.root import Authority
 STAMP_LIMIT = 64 << 10  # bytes; those of public authorities, with their chain, have 6 KiB
 
 
-def verify(stamp: bytes, signature: bytes, authorities: tuple[Authority, ...], *, second: bool = True) -> int:
+def verify(
+    stamp: bytes,
+    signature: bytes,
+    authorities: tuple[Authority, ...],
+    *,
+    envelope: bytes | None = None,
+    second: bool = True,
+) -> int:
     """Give the time, milliseconds, at which an authority of `authorities` says that `signature` existed.
 
+    `envelope`: bytes that `signature` stands in, which the authority may have seen instead: both existed then.
     An authority of one certificate is an anchor, and the token brings the rest; one of several names the certificate
     that signs, first. `second`: have rfc3161-client agree, too. Raise `TrustError` SM2029 (it does not hold, or is
     about something else), SM2030 (an authority that is not known, or not at that time).
@@ -36,16 +44,22 @@ def verify(stamp: bytes, signature: bytes, authorities: tuple[Authority, ...], *
         if len(stamp) > STAMP_LIMIT:
             raise ValueError(f"{len(stamp)} bytes")  # noqa: TRY301 - one handler for all that keeps it from being read
         token = cms.read(stamp)
-        if hashlib.new(token.imprint_hash, signature).digest() != token.imprint:
-            raise ValueError("a stamp of another signature")  # noqa: TRY301
+        seen = _seen(token, signature, envelope)
         found = _authority(token, authorities)
         if not cms.holds(token, found.leaf):
             raise ValueError(f"a stamp that {found.leaf.subject} did not sign")  # noqa: TRY301
         if second:
-            _second(stamp, signature, found)
+            _second(stamp, seen, found)
     except ValueError as err:
         raise TrustError("SM2029", got=str(err) or type(err).__name__, want=want) from err
     return token.at_ms
+
+
+def _seen(token: Token, signature: bytes, envelope: bytes | None) -> bytes:
+    for one in (signature, envelope):
+        if one is not None and hashlib.new(token.imprint_hash, one).digest() == token.imprint:
+            return one
+    raise ValueError("a stamp of another signature")
 
 
 def _authority(token: Token, authorities: tuple[Authority, ...]) -> Verified:
@@ -77,12 +91,12 @@ def _authority(token: Token, authorities: tuple[Authority, ...]) -> Verified:
     raise TrustError("SM2030", got="a stamp of an authority that is not in the trust root", want=f"one of {names}")
 
 
-def _second(stamp: bytes, signature: bytes, found: Verified) -> None:
+def _second(stamp: bytes, seen: bytes, found: Verified) -> None:
     builder = VerifierBuilder().tsa_certificate(_plain(found.leaf)).add_root_certificate(_plain(found.path[-1]))
     for one in found.path[1:-1]:
         builder = builder.add_intermediate_certificate(_plain(one))
     try:
-        builder.build().verify_message(decode_timestamp_response(stamp), signature)
+        builder.build().verify_message(decode_timestamp_response(stamp), seen)
     except Exception as err:  # a refusal, whatever it is made of
         raise ValueError(f"{type(err).__name__}: {err}") from err
 

@@ -62,11 +62,13 @@ def parse(raw: bytes, annotations: Mapping[str, str]) -> Claim:
 def parse_envelope(raw: bytes, annotations: Mapping[str, str]) -> Claim:
     """Read the layer of an `.att` manifest: a DSSE envelope; the annotation `predicateType` is nobody's word.
 
+    cosign 2 has the whole envelope stamped (`cmd/cosign/cli/attest/attest.go`), and verifies no other stamp; cosign 3
+    has the signature stamped.
     Raise `ContentError` SM5010, SM5011, `TrustError` SM2001, SM2013, SM2051.
     """
     value = exact.read(raw, limit=MATERIAL_LIMIT, subject="attestation")
     content, signature = dsse.parse(Fields(value, "envelope", dsse.FIELDS))
-    return _claim(raw, annotations, dsse.pae(content.payload_type, content.payload), signature, content)
+    return _claim(raw, annotations, dsse.pae(content.payload_type, content.payload), signature, content, envelope=raw)
 
 
 def read(raw: bytes) -> SimpleSigning:
@@ -116,7 +118,13 @@ def _repository(text: str) -> str:
 
 
 def _claim(
-    raw: bytes, annotations: Mapping[str, str], signed: bytes, signature: bytes, content: Payload | Envelope
+    raw: bytes,
+    annotations: Mapping[str, str],
+    signed: bytes,
+    signature: bytes,
+    content: Payload | Envelope,
+    *,
+    envelope: bytes | None = None,
 ) -> Claim:
     return Claim(
         format=FORMAT,
@@ -127,6 +135,7 @@ def _claim(
         content=content,
         entries=_entries(annotations),
         stamps=_stamps(annotations),
+        envelope=envelope,
         raw=raw,
     )
 

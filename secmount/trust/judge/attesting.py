@@ -16,7 +16,7 @@ def every(claim: Claim, made: Made, roots: Roots, *, second: bool) -> tuple[Atte
     `second`: stamps are checked by rfc3161-client here; without it, the caller has sigstore-python do that.
     Raise `TrustError` SM2026 to SM2030.
     """
-    stamped = tuple(stamp.verify(one, claim.signature, roots.stampers, second=second) for one in claim.stamps)
+    stamped = tuple(_stamped(one, claim, roots, second=second) for one in claim.stamps)
     logged = [log.verify(entry, made, roots.logs, stamped_ms=stamped) for entry in claim.entries]
     return (*(Attested(ms, STAMP) for ms in stamped), *(Attested(ms, LOG) for ms in logged if ms is not None))
 
@@ -26,7 +26,7 @@ def sound(claim: Claim, made: Made, roots: Roots) -> tuple[Attested, ...]:
     found = []
     for one in claim.stamps:
         try:
-            found.append(Attested(stamp.verify(one, claim.signature, roots.stampers), STAMP))
+            found.append(Attested(_stamped(one, claim, roots, second=True), STAMP))
         except TrustError:
             continue
     stamped = tuple(one.ms for one in found)
@@ -38,3 +38,7 @@ def sound(claim: Claim, made: Made, roots: Roots) -> tuple[Attested, ...]:
         if ms is not None:
             found.append(Attested(ms, LOG))
     return tuple(found)
+
+
+def _stamped(one: bytes, claim: Claim, roots: Roots, *, second: bool) -> int:
+    return stamp.verify(one, claim.signature, roots.stampers, envelope=claim.envelope, second=second)

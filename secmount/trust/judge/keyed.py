@@ -57,7 +57,7 @@ def _attested(
 
     signed = about.raw if claim.signed is None else claim.signed
     payload = claim.content.payload if isinstance(claim.content, Envelope) else None
-    made = Made(signed, claim.signature, payload, signer.spki, certified=False)
+    made = Made(signed, claim.signature, payload, signer.spki, certified=False, envelope=claim.envelope)
     try:
         roots = parse(root)
     except TrustError:

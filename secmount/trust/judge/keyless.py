@@ -45,7 +45,8 @@ def prove(claim: Claim, leaf: bytes, about: Manifest | Index, root: TrustRoot, *
     if claim.algorithm is not None or not key.holds(holder.key, claim.signature, signed):
         raise TrustError("SM2005", got="a signature that does not hold under its certificate", want="one that does")
     payload = claim.content.payload if isinstance(claim.content, Envelope) else None
-    attested = attesting.every(claim, Made(signed, claim.signature, payload, leaf, certified=True), roots, second=alone)
+    made = Made(signed, claim.signature, payload, leaf, certified=True, envelope=claim.envelope)
+    attested = attesting.every(claim, made, roots, second=alone)
     if not attested:
         got = "neither a log's promise nor a time stamp"
         raise TrustError("SM2031", got=got, want="a third party's time, for a certificate that lives minutes")

@@ -43,7 +43,8 @@ def prove(
     _signed(claim, leaf, about)
     authorities = tuple(Authority("", (anchor,), Window()) for anchor in signer.stamp_anchors)
     stamps = claim.stamps if authorities else ()
-    attested = tuple(Attested(stamp.verify(one, claim.signature, authorities), STAMP) for one in stamps)
+    times = (stamp.verify(one, claim.signature, authorities, envelope=claim.envelope) for one in stamps)
+    attested = tuple(Attested(ms, STAMP) for ms in times)
     moments = [one.ms for one in attested] or ([] if now_ms is None else [now_ms])
     if not moments:
         raise TrustError("SM2031", got="no time stamp", want="one, or the time now")

@@ -167,6 +167,12 @@ LOGS: tuple[Attack, ...] = (
         "entry-kind",
         "entry that calls itself of another kind",
         "SM2027",
+        entry(put("kindVersion", "kind", to="rekord")),
+    ),
+    Attack(
+        "entry-kind-envelope",
+        "entry that calls itself of the kind that names a whole envelope, which a bundle does not have",
+        "SM2027",
         entry(put("kindVersion", "kind", to="intoto")),
     ),
     Attack(

@@ -15,6 +15,7 @@ from tests.support.layouts import Json, encode
 from tests.support.minisig import WORKFLOW, der
 from tests.support.shelf import Shelf
 from tests.unit.trust import world
+from tests.unit.trust.attacks.formats.attestations import Seen, alone, attestation, intoto, whole
 from tests.unit.trust.attacks.formats.build import SUBJECT, keyless, looked_at
 from tests.unit.trust.attacks.formats.legacy import GOOD, saying, tagged
 from tests.unit.trust.attacks.formats.statements import PROVENANCE, SUMMARY, VSA, attested
@@ -116,6 +117,20 @@ def test_an_attestation_is_evidence_of_its_own() -> None:
         (one,) = found.attestations
         assert (one.predicate_type, one.predicate, one.signers) == (PROVENANCE, {}, ("release",))
         assert found.signatures == ()
+
+
+@pytest.mark.parametrize("stamped", [whole, alone])
+def test_a_stamp_of_an_attestation_is_of_its_envelope_or_of_its_signature(stamped: Seen) -> None:
+    (found,) = looked_at(attestation(stamped=stamped), keyless()).attestations
+    assert (found.predicate_type, found.identity) == (PROVENANCE, WORKFLOW)
+    assert found.time.not_after_source == "timestamp authority"
+
+
+def test_an_attestation_that_was_logged_as_a_whole() -> None:
+    """What cosign logged before there was the kind dsse: the envelope's hash, and the certificate."""
+    (found,) = looked_at(attestation(logged=intoto()), keyless()).attestations
+    assert (found.identity, found.time.not_after_source) == (WORKFLOW, "transparency log")
+    assert looked_at(attestation(logged=intoto(), stamped=whole), keyless()).attestations
 
 
 @pytest.mark.parametrize("result", ["PASSED", "FAILED"])
