@@ -11,6 +11,7 @@ from functools import lru_cache
 from secmount.value import dataclass
 
 INTEGER, BITS, OCTETS, OID, UTF8, TIME, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x06, 0x0C, 0x18, 0x30, 0x31
+_OID_LIMIT = 64  # bytes; those of the field have at most 11, and reading a long arc takes quadratic time
 _KEPT = 64  # object identifiers; a stamp and a certificate have some thirty
 
 
@@ -76,7 +77,7 @@ def wrap(tag: int, *content: bytes) -> bytes:
 
 @lru_cache(maxsize=_KEPT)
 def _dotted(content: bytes) -> str:
-    if not content or content[-1] & 0x80:
+    if not 0 < len(content) <= _OID_LIMIT or content[-1] & 0x80:
         raise ValueError("no object identifier")
     arcs, value = [], 0
     for position, octet in enumerate(content):

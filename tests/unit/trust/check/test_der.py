@@ -52,6 +52,17 @@ def test_integers_with_padding(octets: bytes) -> None:
         der.read(der.wrap(INTEGER, octets), INTEGER).integer()
 
 
+@pytest.mark.parametrize("octets", [b"\x2a" + b"\xff" * 60_000 + b"\x7f", b"\x2a" + b"\x01" * 64], ids=range(2))
+def test_endless_object_identifiers_are_refused_unread(octets: bytes) -> None:
+    with pytest.raises(ValueError, match="no object identifier"):
+        der.read(der.wrap(OID, octets), OID).oid()
+
+
+def test_long_object_identifiers() -> None:
+    found = der.read(der.wrap(OID, b"\x2a" + b"\x01" * 63), OID)
+    assert found.oid() == "1.2" + ".1" * 63
+
+
 @pytest.mark.parametrize("dotted", ["1.2.840.113549.1.7.2", "2.16.840.1.101.3.4.2.1", "0.0", "2.999.1", "1.39"])
 def test_object_identifiers(dotted: str) -> None:
     data = bytes.fromhex("0603883701") if dotted == "2.999.1" else rfc3161.oid(dotted)
