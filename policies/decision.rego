@@ -592,6 +592,7 @@ attested(wanted) if {
 	name in statement.signers
 	signer := policy.signers[name]
 	by(signer, statement)
+	at_home(statement)
 	revoked(statement) == false
 	after_start(signer, statement.time)
 	before_end(signer, statement.time)
@@ -603,6 +604,11 @@ attested(wanted) if {
 		stands(condition, statement.predicate)
 	}
 }
+
+# A statement need not name a repository, whatever the rule asks of signatures, but must not name another one.
+at_home(_) if rule.bind == "any"
+
+at_home(statement) if statement.bound_to in {null, name}
 
 # A pointer is followed in every way that it can be read; a value that is not there is null, which none allows.
 stands(condition, predicate) if {

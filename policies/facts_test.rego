@@ -253,7 +253,7 @@ test_models if {
 
 attesting(where) := set("/rules/models/attestations", [{"type": "t", "signers": ["flow", "ci"], "where": where}])
 
-statement := object.union(object.remove(by_flow, ["bound_to", "files", "key"]), {"predicate_type": "t", "predicate": {"a": ["x"]}})
+statement := object.union(object.remove(by_flow, ["files", "key"]), {"predicate_type": "t", "predicate": {"a": ["x"]}})
 
 stating(change) := set("/attestations", [object.union(statement, change)])
 
@@ -265,7 +265,7 @@ test_attestations if {
 	every change in [
 		{"predicate_type": "u"}, {"subject": "sha256:other"}, {"signers": ["release"]}, {"signers": ["ci"]},
 		{"principal": "sha256:ci"}, {"issuer": "https://other"}, {"root": root("sha256:other")}, {"predicate": null},
-		{"predicate": {"a": {"1": "x"}}}, {"predicate": {"a": ["y", "x"]}}, {"predicate": {"a": [null]}},
+		{"predicate": {"a": {"1": "x"}}}, {"bound_to": "ghcr.io/acme/other"}, {"predicate": {"a": ["y", "x"]}}, {"predicate": {"a": [null]}},
 		{"time": object.union(by_flow.time, {"not_before_ms": base.now + 300001})},
 	] {
 		base.failed(said([by_flow], stating(change), attesting(ok))) == ["attestations"]
@@ -273,8 +273,15 @@ test_attestations if {
 	base.failed(said([by_flow], [], attesting(ok))) == ["attestations"]
 }
 
+test_a_statement_of_another_repository if {
+	other := stating({"bound_to": "ghcr.io/acme/other"})
+	base.failed(said([by_flow], other, attesting(ok))) == ["attestations"]
+	said([by_flow], other, array.concat(attesting(ok), set("/rules/models/bind", "any"))).allow == true
+	said([by_flow], stating({"bound_to": "ghcr.io/acme/m"}), attesting(ok)).allow == true
+}
+
 test_no_statement_without_a_field if {
-	every key in ["predicate_type", "subject", "signers", "principal", "issuer", "identity", "claims", "root", "time", "predicate"] {
+	every key in ["predicate_type", "subject", "signers", "principal", "issuer", "identity", "claims", "bound_to", "root", "time", "predicate"] {
 		patch := array.concat(stating({}), remove(concat("", ["/attestations/0/", key])))
 		base.failed(said([by_flow], patch, attesting(ok))) == ["attestations"]
 	}

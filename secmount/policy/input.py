@@ -198,6 +198,7 @@ def _attestation(fact: Attestation) -> Json:
         "issuer": fact.issuer,
         "identity": fact.identity,
         "claims": dict(fact.claims),
+        "bound_to": fact.bound_to,
         "time": _time(fact.time),
         "root": _root(fact),
         **_expires(fact),

@@ -68,6 +68,7 @@ class Attestation:
     root: str | None = None
     root_updated_ms: int | None = None
     expires_ms: int | None = None
+    bound_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

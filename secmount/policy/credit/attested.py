@@ -34,6 +34,8 @@ def unsuitable(statement: Attestation, wanted: AttestationRule, asked: Question)
     signers = [known[name] for name in wanted.signers if name in statement.signers and fits(known[name], statement)]
     if not signers:
         return f"it is by {', '.join(statement.signers)}, whom the rule does not name for it"
+    if asked.rule.bind != "any" and statement.bound_to not in (None, asked.resolution.name):
+        return f"it names {statement.bound_to}"
     against = [out_of_force(statement, signer, asked) or stale(statement, signer, asked) for signer in signers]
     if None not in against:
         return against[0]

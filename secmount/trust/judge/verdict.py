@@ -98,6 +98,7 @@ def _attestation(claim: Claim, about: Digest, holder: Holder, meaning: Meaning) 
         root=holder.root,
         root_updated_ms=holder.root_updated_ms,
         expires_ms=holder.expires_ms,
+        bound_to=meaning.said.bound_to,
     )
 
 

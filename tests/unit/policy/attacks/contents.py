@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from secmount.errors import SecmountError
@@ -54,6 +55,12 @@ def passed(root: Path, where: str = '{ "/verificationResult" = ["PASSED"] }') ->
 def _(root: Path) -> str:
     failed = facts.statement(VSA, {"verificationResult": "FAILED"}, "ci")
     return met(passed(root), evidence(signed("release"), failed))
+
+
+@attack("statement-of-another-repository", "a statement made for another repository is copied along with it", "SM3025")
+def _(root: Path) -> str:
+    elsewhere = replace(facts.statement(VSA, {"verificationResult": "PASSED"}, "ci"), bound_to="ghcr.io/acme/other")
+    return met(passed(root), evidence(signed("release"), elsewhere))
 
 
 @attack("withheld-report", "the registry withholds the report that says FAILED", "SM3025")

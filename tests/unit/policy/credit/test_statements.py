@@ -15,15 +15,17 @@ from secmount.policy.input import Request, document
 from secmount.policy.rules import Policy
 from tests.support import facts
 from tests.support.facts import CI, VSA, evidence, judge, keyless, statement
-from tests.support.policies import DAY, NOW, SIGNERS, artifact, codes, digest, index, signed, write
+from tests.support.policies import DAY, NAME, NOW, SIGNERS, artifact, codes, digest, index, signed, write
 
 OK = {"verificationResult": "PASSED"}
 PASSED = '{ "/verificationResult" = ["PASSED"] }'
 
 
-def wanting(root: Path, where: str = PASSED, *, who: str = '["ci"]', signers: str = "", top: str = "") -> Policy:
+def wanting(
+    root: Path, where: str = PASSED, *, who: str = '["ci"]', signers: str = "", top: str = "", bind: str = "named"
+) -> Policy:
     table = f'[[rules.attestations]]\ntype = "{VSA}"\nsigners = {who}\nwhere = {where}\n'
-    return facts.load(root, f'signers = ["release"]\n{table}', signers=signers, top=top)
+    return facts.load(root, f'signers = ["release"]\nbind = "{bind}"\n{table}', signers=signers, top=top)
 
 
 def verdict(policy: Policy, *said: Any, **more: Any) -> Approved | Denied:
@@ -49,6 +51,20 @@ def test_a_statement_that_has_run_out(tmp_path: Path) -> None:
     said = replace(statement(VSA, OK, "ci"), expires_ms=NOW + 1)
     assert verdict(policy, said).decision.valid_until == NOW + 1
     assert codes(verdict(policy, replace(said, expires_ms=NOW))) == ("SM3025",)
+
+
+def test_a_statement_of_another_repository(tmp_path: Path) -> None:
+    there = replace(statement(VSA, OK, "ci"), bound_to="ghcr.io/acme/other")
+    here = replace(there, bound_to=NAME)
+    for bind, needs in (("named", None), ("repository", NAME)):
+        policy = wanting(tmp_path / bind, bind=bind)
+        by = evidence(signed("release", bound_to=needs), there)
+        refused = judge(policy, artifact(), by)
+        assert codes(refused) == ("SM3025",)
+        assert "but it names ghcr.io/acme/other" in (text(refused)[0] or "")
+        for said in (here, statement(VSA, OK, "ci")):
+            assert isinstance(judge(policy, artifact(), replace(by, attestations=(said,))), Approved)
+    assert isinstance(verdict(wanting(tmp_path / "any", bind="any"), there), Approved)
 
 
 def test_every_table_asks_for_one_of_its_own(tmp_path: Path) -> None:

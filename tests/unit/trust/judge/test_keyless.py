@@ -185,14 +185,14 @@ def test_a_jws_is_no_form_of_sigstore() -> None:
 
 
 def test_an_attestation_is_evidence_of_its_own() -> None:
-    said = keys.statement(str(MODEL.digest), predicate_type="https://slsa.dev/provenance/v1")
+    said = keys.statement(str(MODEL.digest), predicate_type="https://slsa.dev/provenance/v1", repository="ghcr.io/a/b")
     (found,) = judged(made(Keyless(statement=encode(said)))).attestations
     assert (found.predicate_type, found.signers, found.root) == (
         "https://slsa.dev/provenance/v1",
         ("ci",),
         plain_root().digest,
     )
-    assert found.time.not_after == NOW_MS + HALF_MINUTE
+    assert (found.bound_to, found.time.not_after) == ("ghcr.io/a/b", NOW_MS + HALF_MINUTE)
 
 
 def test_a_certificate_under_a_policy_of_keys_is_no_key() -> None:
