@@ -2,8 +2,8 @@
 
 A pattern is split at `/`. Inside a component `*` stands for any run of characters; `**` stands for zero or more whole
 components, so `**/*.pkl` matches `evil.pkl` and `a/**` matches `a`. A media type may also end in `.**`: zero or more
-dotted parts. What other dialects give a meaning (`?`, brackets, braces, a backslash, a leading `!`) is refused, never
-taken literally.
+dotted parts; one that is denied is so with whatever parameters. What other dialects give a meaning (`?`, brackets,
+braces, a backslash, a leading `!`) is refused, never taken literally.
 
 Case folding is `str.casefold` of pattern and value, for paths and media types (RFC 6838 4.2). `regex` is anchored and
 means the same to RE2 and to Python's `re`, over folded values. Python itself matches with an equal program in which
@@ -25,6 +25,7 @@ MATCH_ANY = "**"
 REF_MARK = "@refs/"
 
 _SPECIAL = re.compile(r"[?\[\]{}\\]|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DOTTED, _PARAMETERS = "(?:[.][^/]*)?", "(?:;[^/]*)?"  # what may follow the last component
 _REGEX_SPECIAL = re.compile(r"[.+()|^$]")
 
 
@@ -94,13 +95,21 @@ def path(text: str) -> Pattern:
     return _pattern(text, parts, folded=True)
 
 
-def media_type(text: str) -> Pattern:
-    """Read a pattern for media types, case-folded, where the last component may end in `.**`; raise ValueError."""
+def media_type(text: str, *, parameters: bool = False) -> Pattern:
+    """Read a pattern for media types, case-folded, where the last component may end in `.**`; raise ValueError.
+
+    `parameters`: a type is meant with whatever `;name=value` stands behind it, too.
+    """
     head, dotted = (text[:-3], True) if text.endswith(".**") else (text, False)
     parts = _components(head)
     if len(parts) > 2 or (len(parts) == 1 and (dotted or parts != [MATCH_ANY])) or (dotted and parts[-1] == MATCH_ANY):
         raise ValueError("a media type is TYPE/SUBTYPE")
-    return _pattern(text, parts, folded=True, dotted=dotted)
+    return _pattern(text, parts, folded=True, end=_DOTTED * dotted + _PARAMETERS * parameters)
+
+
+def denied_media_type(text: str) -> Pattern:
+    """Read a pattern for media types that are denied: a parameter does not make another type of one."""
+    return media_type(text, parameters=True)
 
 
 def plain(text: str) -> Pattern:
@@ -138,13 +147,13 @@ def _components(text: str, *, empty: bool = False) -> list[str]:
     return parts
 
 
-def _pattern(text: str, parts: list[str], *, folded: bool, dotted: bool = False) -> Pattern:
+def _pattern(text: str, parts: list[str], *, folded: bool, end: str = "") -> Pattern:
     parts = [fold(part) for part in parts] if folded else parts
     parts = [part for at, part in enumerate(parts) if part != MATCH_ANY or parts[at - 1 : at] != [MATCH_ANY]]
-    return Pattern(text, _regex(parts, dotted=dotted), folded, re.compile(_atomic(parts, dotted=dotted)))
+    return Pattern(text, _regex(parts, end), folded, re.compile(_atomic(parts, end)))
 
 
-def _regex(parts: list[str], *, dotted: bool) -> str:
+def _regex(parts: list[str], end: str) -> str:
     """Write `parts` for RE2, in the part of its syntax that `re.fullmatch` reads alike: literals and `[^/]*`."""
     if parts == [MATCH_ANY]:
         return r"^[^/]*(?:/[^/]*)*$"
@@ -155,10 +164,10 @@ def _regex(parts: list[str], *, dotted: bool) -> str:
             text = text.removesuffix("/") + "(?:/[^/]*)*" if last else text + "(?:[^/]*/)*"
         else:
             text += "[^/]*".join(_literal(run) for run in part.split("*")) + ("" if last else "/")
-    return f"^{text}{'(?:[.][^/]*)?' if dotted else ''}$"
+    return f"^{text}{end}$"
 
 
-def _atomic(parts: list[str], *, dotted: bool) -> str:
+def _atomic(parts: list[str], end: str) -> str:
     """Write `parts` for values with a `/` appended, each wildcard taking the first fit for good.
 
     Exact, as between two wildcards stands a run of fixed length: an earlier fit of it leaves the rest no less to match.
@@ -168,17 +177,17 @@ def _atomic(parts: list[str], *, dotted: bool) -> str:
         if part == MATCH_ANY:
             segments.append("")
         else:
-            segments[-1] += _atomic_component(part, dotted=dotted and at == len(parts) - 1) + "/"
+            segments[-1] += _atomic_component(part, end if at == len(parts) - 1 else "") + "/"
     first, *rest = segments
     middle = "".join(f"(?>(?:[^/]*/)*?{segment})" for segment in rest[:-1])
     return rf"{first}{middle}{f'(?:[^/]*/)*{rest[-1]}' if rest else ''}\Z"
 
 
-def _atomic_component(part: str, *, dotted: bool) -> str:
+def _atomic_component(part: str, end: str) -> str:
     first, *rest = part.split("*")
     middle = "".join(f"(?>[^/]*?{_literal(run)})" for run in rest[:-1])
     tail = f"[^/]*{_literal(rest[-1])}" if rest else ""
-    return f"{_literal(first)}{middle}{tail}{'(?:[.][^/]*)?' if dotted else ''}"
+    return f"{_literal(first)}{middle}{tail}{end}"
 
 
 def _literal(text: str) -> str:

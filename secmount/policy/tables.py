@@ -37,7 +37,7 @@ def read_deny(table: Table | None) -> Deny:
         return Deny()
     deny = Deny(
         digests=_digests(table),
-        media_types=_patterns(table, "media-types", glob.media_type) or (),
+        media_types=_patterns(table, "media-types", glob.denied_media_type) or (),
         paths=_patterns(table, "paths", glob.path) or (),
     )
     table.finish()

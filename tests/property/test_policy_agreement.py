@@ -33,7 +33,7 @@ PATHS = st.sampled_from(
 GLOBS = st.sampled_from(
     ["**/*.pkl", "*.pkl", "x/**", "s/*", "**/strasse", "*", "**", "a*b*", "x/**/*.bin", "**/y/**"]
 ).map(glob.path)
-TYPES = st.sampled_from([RAW, RAW.upper(), TAR, "application/octet-stream"])
+TYPES = st.sampled_from([RAW, RAW.upper(), TAR, "application/octet-stream", "text/Plain; a=b", "text/x;c=d"])
 TYPE_GLOBS = st.sampled_from(["application/vnd.cncf.**", "application/*", "text/*", "APPLICATION/octet-stream"]).map(
     glob.media_type
 )
@@ -110,7 +110,9 @@ DENY = st.builds(
     Deny,
     digests=some(st.sampled_from(["config", "index", "x", "manifest"]).map(digest)),
     media_types=some(
-        st.sampled_from(["text/*", "application/vnd.oci.image.index.**", "*/octet-stream"]).map(glob.media_type)
+        st.sampled_from(["text/*", "application/vnd.oci.image.index.**", "*/octet-stream", "**"]).map(
+            glob.denied_media_type
+        )
     ),
     paths=some(st.sampled_from(["x/**", "s/b", "**/y/*"]).map(glob.path)),
 )

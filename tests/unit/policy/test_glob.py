@@ -61,6 +61,15 @@ def test_media_types(pattern: str, matching: list[str], others: list[str]) -> No
     assert [text for text in others if read.matches(text)] == []
 
 
+@pytest.mark.parametrize("pattern", ["text/plain", "text/pl*", "text/plain.**", "*/plain", "**"])
+def test_a_denied_media_type_is_denied_with_parameters(pattern: str) -> None:
+    read = glob.denied_media_type(pattern)
+    for text in ("text/plain", "TEXT/Plain; charset=utf-8", "text/plain;a=b;c=d"):
+        assert read.matches(text)
+        assert re.fullmatch(read.regex, glob.fold(text))
+    assert pattern == "**" or not read.matches("text/html;x=text")
+
+
 def test_namespaces_keep_their_case() -> None:
     assert glob.plain("ml-*").matches("ml-a")
     assert not glob.plain("ml-*").matches("ML-a")

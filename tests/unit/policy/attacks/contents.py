@@ -190,6 +190,14 @@ def _(root: Path) -> str:
     return met(policy, evidence(signed("release")))
 
 
+@attack("denied-type-with-a-parameter", "a media type that is denied is written with a parameter", "SM3020")
+def _(root: Path) -> str:
+    policy = facts.load(root, 'signers = ["release"]', top='[deny]\nmedia-types = ["application/x-executable"]')
+    row = layer("a", media_type="Application/X-Executable;version=1")
+    verdict = judge(policy, artifact(row), evidence(signed("release")))
+    return "allowed" if isinstance(verdict, Approved) else verdict.decision.deny[0]
+
+
 @attack("signatures-for-a-layout-from-elsewhere", "a folder on disk is judged by signatures of a registry", "SM1205")
 def _(root: Path) -> str:
     rule = f'[[rules]]\nmatch = "oci:/srv/**"\nsigners = ["ci"]\nsignatures-from = "{NAME}"\n'
