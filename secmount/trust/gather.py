@@ -134,13 +134,18 @@ def _refused(err: SecmountError, about: Manifest | Index, material: Digest | Non
 
 
 def _signatures(results: list[_Result]) -> tuple[Signature, ...]:
-    """Give each signature once, however often its material is listed, in an order that no source decides."""
-    found = {
-        (str(one.subject), str(one.material), one.principal, str(one.root)): one
-        for result in results
-        for one in result.judged.signatures
-    }
-    return tuple(found[key] for key in sorted(found))
+    """Give each signature once, however often its material is listed, in an order that no source decides.
+
+    One payload may be signed by one principal at several tags or times: none of these takes another's place.
+    """
+    found = dict.fromkeys(one for result in results for one in result.judged.signatures)
+    return tuple(sorted(found, key=_order))
+
+
+def _order(one: Signature) -> tuple[str, ...]:
+    time = one.time
+    values = (one.subject, one.material, one.principal, one.root, one.identity, time.not_before, time.not_after)
+    return tuple(map(str, values))
 
 
 def _kept(results: list[_Result]) -> Iterator[Kept]:

@@ -10,10 +10,13 @@ from secmount.oci.manifest import MANIFEST_LIMIT, Index, Manifest
 from secmount.trust import gather as module
 from secmount.trust.evidence import Evidence
 from secmount.trust.gather import gather
-from tests.support import keys, shelf
+from tests.support import keys, legacy, shelf
+from tests.support.keyless import Keyless
 from tests.support.keys import Signed
 from tests.support.layouts import BUNDLE, OCI_MANIFEST, describe
+from tests.support.minisig import WORKFLOW
 from tests.support.shelf import Shelf
+from tests.unit.trust import world
 from tests.unit.trust.bench import MODEL, OTHER, RELEASE, STRANGER, evidence, signed, signer, signers
 
 REPOSITORY = "ghcr.io/acme/model"
@@ -68,6 +71,18 @@ def test_several_signers_whatever_the_order() -> None:
     forth, back = evidence(one, two, by=both), evidence(two, one, by=both)
     assert {found.signers for found in forth.signatures} == {("release",), ("qa",)}
     assert forth.signatures == back.signatures
+
+
+def test_one_payload_signed_twice_by_one_workflow_is_two_signatures() -> None:
+    """Which of them a rule counts depends on the tag and the time: none takes the other's place."""
+    said = legacy.payload(str(MODEL.digest))
+    sans = [WORKFLOW, WORKFLOW.replace("/v1", "/v2")]
+    made = [world.made(Keyless(artifact=said, certifying={"san": san})) for san in sans]
+    for layers in (made, made[::-1]):
+        source = Shelf()
+        legacy.attach(source, str(MODEL.digest), *(legacy.keyless(bundle, said) for bundle in layers))
+        found = gather(shelf.resolved(MODEL), source, {"ci": world.signer("ci")}, now_ms=world.NOW_MS)
+        assert [one.identity for one in found.signatures] == sans
 
 
 def test_signatures_of_the_index_are_about_the_index() -> None:
