@@ -123,7 +123,9 @@ def signatures(draw: st.DrawFn) -> Signature:
 @st.composite
 def statements(draw: st.DrawFn) -> Attestation:
     form, predicate = draw(st.sampled_from(["t", "t", "u"])), draw(st.sampled_from(PREDICATES))
-    return Attestation("test", digest("manifest"), form, predicate, **draw(who()))
+    bound = draw(st.sampled_from([None, None, NAME, "ghcr.io/acme/other"]))
+    about = digest(draw(st.sampled_from(["manifest", "manifest", "index"])))
+    return Attestation("test", about, form, predicate, bound_to=bound, **draw(who()))
 
 
 @st.composite
@@ -159,7 +161,7 @@ def rules(draw: st.DrawFn) -> Rule:
         annotations=draw(st.sampled_from([{}, {}, {"a": ("b",)}])),
         exclude=draw(st.sampled_from([(), (), (glob.path("*.pkl"),)])),
         max_age=draw(st.sampled_from([None, None, HOUR])),
-        bind=draw(st.sampled_from(["named", "any"])),
+        bind=draw(st.sampled_from(["named", "named", "any", "repository"])),
         attestations=tuple(draw(st.lists(wanted(), max_size=1))) if draw(st.booleans()) else (),
         no_rollback=draw(st.sampled_from([None, "tag", "repository"])),
         model_signing_partial=draw(st.booleans()),
