@@ -18,12 +18,14 @@ from secmount.pipeline.origin import Origin, judged
 from secmount.pipeline.parts import Parts
 from secmount.pipeline.settle import settle
 from secmount.policy import rules
+from secmount.policy.credit.force import SKEW
 from secmount.policy.decision import Approved, decide
 from secmount.policy.input import document
 from secmount.policy.rules import Policy, Rule
 from secmount.registry.resolve import resolve
 from secmount.registry.source import Source
 from secmount.trust.gather import gather
+from secmount.trust.root import TrustRoot
 from secmount.trust.signer import KeySigner
 from secmount.value import dataclass
 
@@ -97,7 +99,7 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
         origin.source,
         by.policy.signers,
         now_ms=now,
-        root=parts.default_root() if _needs_times(by.policy) else None,
+        root=_dating_root(parts, by.policy, now),
         elsewhere=_elsewhere(parts, by.rule, origin, wanted.reference),
         memory=RememberedEvidence(parts),
     )
@@ -117,6 +119,16 @@ def _judge(parts: Parts, wanted: Wanted, by: _Judgement, origin: Origin) -> Admi
         newest_ms=newest,
     )
     return Admission(outcome, evidence, by.policy, by.rule, origin, now, answered.input)
+
+
+def _dating_root(parts: Parts, policy: Policy, now_ms: int) -> TrustRoot | None:
+    """Give the root under which a third party may say when managed keys signed; None: nobody is asked, or believed."""
+    if not _needs_times(policy):
+        return None
+    root, oldest = parts.default_root(), policy.max_root_age
+    if oldest is None:
+        return root
+    return root if root.updated_ms is not None and -SKEW <= now_ms - root.updated_ms <= oldest else None
 
 
 def _needs_times(policy: Policy) -> bool:
