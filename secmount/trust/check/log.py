@@ -61,7 +61,8 @@ def verify(entry: LogEntry, made: Made, logs: tuple[Log, ...], *, stamped_ms: tu
     _included(entry, log)
     times = stamped_ms if at_ms is None else (at_ms,)
     if not times and log.window.end_ms is not None:
-        raise TrustError("SM2028", subject=log.url, got="an entry without a trusted time", want=f"one {log.window}")
+        want = f"a promise or stamp that says when, as the log's key is good {log.window}"
+        raise TrustError("SM2028", subject=log.url, got="an entry without a trusted time", want=want)
     for time in times:
         if not log.window.holds(time):
             got = f"an entry made at {instant.render(time)}"

@@ -87,8 +87,9 @@ def _authority(token: Token, authorities: tuple[Authority, ...]) -> Verified:
             missed = missed or TrustError("SM2030", subject=authority.uri or None, got=got, want=want)
     if missed is not None:
         raise TrustError("SM2030", subject=missed.subject, got=missed.got, want=missed.want) from missed
-    names = ", ".join(authority.uri or "an anchor of the policy" for authority in authorities[:4]) or "none"
-    raise TrustError("SM2030", got="a stamp of an authority that is not in the trust root", want=f"one of {names}")
+    names = ", ".join(authority.uri or "an anchor of the policy" for authority in authorities[:4])
+    want = f"one of {names}" if names else "one that the trust root names, and it names none"
+    raise TrustError("SM2030", got="a stamp of an authority that is not in the trust root", want=want)
 
 
 def _second(stamp: bytes, seen: bytes, found: Verified) -> None:

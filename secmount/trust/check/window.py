@@ -14,19 +14,20 @@ from secmount.trust.signer import Signer
 def outside(signer: Signer, time: SignatureTime) -> tuple[str, str] | None:
     """Say what was got and what the signer's bounds want of a signature of `time`; None if it is within them."""
     bounds = {
-        "from": signer.valid_from,
-        "until": signer.valid_until,
-        "revoked since": signer.revoked_since,
+        "not before": signer.valid_from,
+        "before": signer.valid_until,
+        "before its revocation at": signer.revoked_since,
     }
-    want = ", ".join(f"{name} {instant.render(ms)}" for name, ms in bounds.items() if ms is not None)
-    if not want:
+    named = " and ".join(f"{name} {instant.render(ms)}" for name, ms in bounds.items() if ms is not None)
+    if not named:
         return None
+    want = f"first seen {named}"
     at = time.not_after
     if at is None:
         return "no time of the signature that a third party attests", want
     early = signer.valid_from is not None and at < signer.valid_from
     late = any(end is not None and at >= end for end in (signer.valid_until, signer.revoked_since))
-    return (f"signed by {instant.render(at)}", want) if early or late else None
+    return (f"first seen at {instant.render(at)}", want) if early or late else None
 
 
 def revoked(signer: Signer, time: SignatureTime) -> tuple[str, str] | None:

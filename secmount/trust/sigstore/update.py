@@ -68,4 +68,4 @@ def _refused(url: str, got: str, want: str) -> TrustError:
 
 
 def _said(err: BaseException) -> str:
-    return f"{type(err).__name__}: {err}"
+    return f"{type(err).__name__}: {str(err) or err.__cause__ or 'no more is known'}"

@@ -128,6 +128,7 @@ def revoking(
     start: datetime = NOW - timedelta(days=1),
     end: datetime = NOW + timedelta(days=1),
     critical: bool = False,
+    more: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> bytes:
     """Give a revocation list, PEM."""
     from cryptography.hazmat.primitives.serialization import Encoding
@@ -137,6 +138,8 @@ def revoking(
     for serial in serials:
         row = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(start).build()
         builder = builder.add_revoked_certificate(row)
+    for extension, is_critical in more:
+        builder = builder.add_extension(extension, critical=is_critical)
     if critical:
         scope = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
         builder = builder.add_extension(scope, critical=True)

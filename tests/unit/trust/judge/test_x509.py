@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from secmount.trust.formats import dsse
@@ -151,6 +153,28 @@ def test_a_certificate_on_the_list_is_revoked() -> None:
 )
 def test_a_list_that_does_not_decide_denies(lists: bytes) -> None:
     assert code(judged(claim(leaf()), signer(crl=lists))) == "SM2038"
+
+
+KEPT = [(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.60"), b"\x18\x0f20261031120000Z"), False)]
+GONE = [(x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.60"), b"\x18\x0f20261031120001Z"), False)]
+
+
+def test_a_list_says_nothing_of_a_certificate_that_has_ended_unless_it_says_so() -> None:
+    """A key that was revoked can sign and have it stamped until its certificate ends, and then the list forgets it."""
+    one = leaf(end=NOW - DAY)
+    made, above = claim(one, stamps=[NOW - 2 * DAY]), revoking(by=root())
+    assert judged(made, stamping()).signatures
+    for lists in (revoking(), revoking(more=GONE)):
+        assert code(judged(made, stamping(crl=lists + above))) == "SM2038"
+    assert judged(made, stamping(crl=revoking(more=KEPT) + above)).signatures
+    assert code(judged(made, stamping(crl=revoking(one.serial_number, more=KEPT) + above))) == "SM2037"
+
+
+@pytest.mark.parametrize("version", [b"\x02\x01\x01", b"\x02\x01\x05"])
+def test_lists_that_cannot_be_read_when_they_are_asked(version: bytes) -> None:
+    plain = x509.load_pem_x509_crl(revoking()).public_bytes(Encoding.DER)
+    spoilt = plain.replace(b"\x02\x01\x01", version, 1).replace(b"corp issuing", b"corp\xffissuing", 1)
+    assert code(judged(claim(leaf()), signer(crl=spoilt))) == "SM2038"
 
 
 def test_a_list_needs_the_time() -> None:
