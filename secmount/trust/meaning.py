@@ -33,7 +33,7 @@ class Meaning:
 
     kind: Literal["signature", "attestation"]
     said: Said
-    predicate_type: str | None = None
+    predicate_type: str = ""
     predicate: Any = field(default=None, hash=False)
     files: Mapping[str, Digest] | None = field(default=None, hash=False)
     expires_ms: int | None = None

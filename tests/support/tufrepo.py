@@ -26,6 +26,7 @@ class Repository:
     def __init__(self, target: bytes, *, days: int = 7) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.agents: set[str] = set()
         self.keys = {role: CryptoSigner.generate_ed25519() for role in ROLES}
         self.days, self.version = days, 0
         self.root = Root(version=1, consistent_snapshot=True)
@@ -90,6 +91,7 @@ class Repository:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 repository.asked.append(self.path)
+                repository.agents.add(self.headers["User-Agent"])
                 body = repository.files.get(self.path)
                 self.send_response(404 if body is None else 200)
                 self.send_header("Content-Length", str(len(body or b"")))

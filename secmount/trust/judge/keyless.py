@@ -59,23 +59,23 @@ def prove(claim: Claim, leaf: bytes, about: Manifest | Index, root: TrustRoot, *
 def _authorities(holder: Certificate, roots: Roots) -> list[tuple[Authority, Verified]]:
     """Give the authorities under which `holder` stands when it was given out; when it was used is asked later."""
     found: list[tuple[Authority, Verified]] = []
-    missed: TrustError | None = None
+    missed: list[TrustError] = []
     for authority in roots.authorities:
         *between, anchor = authority.certificates
         try:
             path = chain.verify((holder.der, *between), (anchor,), at_ms=holder.not_before_ms, purpose="code-signing")
         except TrustError as err:
-            missed = err if missed is None or missed.code == "SM2021" else missed
+            missed.append(err)
             continue
         found.append((authority, path))
     if not found:
-        raise missed or TrustError("SM2021", got="a root without authorities", want="at least one")
+        raise next((err for err in missed if err.code != "SM2021"), missed[-1])
     return found
 
 
 def _at(candidates: list[tuple[Authority, Verified]], attested: tuple[times.Attested, ...]) -> Verified:
     """Give the path under an authority that was good at each of the times, as was every certificate."""
-    missed: TrustError | None = None
+    missed: list[TrustError] = []
     for authority, verified in candidates:
         try:
             for one in attested:
@@ -85,18 +85,18 @@ def _at(candidates: list[tuple[Authority, Verified]], attested: tuple[times.Atte
                     want = f"an authority that is good {authority.window}"
                     raise TrustError("SM2022", subject=authority.uri or None, got=got, want=want)  # noqa: TRY301
         except TrustError as err:
-            missed = missed or err
+            missed.append(err)
             continue
         return verified
-    raise missed or TrustError("SM2021", got="no authority", want="at least one")
+    raise missed[0]
 
 
 def fitting(identity: Identity, signers: tuple[KeylessSigner, ...]) -> tuple[KeylessSigner, ...]:
     """Give those of `signers` that `identity` is; raise `TrustError` SM2032, SM2033, SM2034 with the nearest miss."""
-    missed = [_miss(identity, signer) for signer in signers]
-    found = tuple(signer for signer, err in zip(signers, missed, strict=True) if err is None)
+    missed = [(signer, _miss(identity, signer)) for signer in signers]
+    found = tuple(signer for signer, err in missed if err is None)
     if not found:
-        raise max((err for err in missed if err), key=lambda err: _NEARER.index(err.code))
+        raise max((err for _, err in missed if err), key=lambda err: _NEARER.index(err.code))
     return found
 
 

@@ -81,8 +81,6 @@ def _signature(claim: Claim, about: Digest, holder: Holder, meaning: Meaning) ->
 
 
 def _attestation(claim: Claim, about: Digest, holder: Holder, meaning: Meaning) -> Attestation:
-    if meaning.predicate_type is None:
-        raise TrustError("SM2010", got="an attestation without a predicate type", want="a URI")
     return Attestation(
         format=claim.format,
         subject=about,

@@ -74,7 +74,7 @@ def keep(state: str, url: str, raw: bytes, *, uid: int, updated_ms: int, bootstr
     try:
         files.write_atomic(handle, _file(first), bootstrap, mode=0o600)
         files.write_atomic(handle, _file(digest_of(raw)), raw, mode=0o600)
-        files.write_atomic(handle, RECORD, json.dumps(record, sort_keys=True).encode() + b"\n", mode=0o600)
+        files.write_atomic(handle, RECORD, json.dumps(record).encode() + b"\n", mode=0o600)
     finally:
         os.close(handle)
     return _load(path, uid)
@@ -133,7 +133,7 @@ def _pinned(handle: int, digest: str, path: str) -> bytes:
 
 
 def _file(digest: str) -> str:
-    return f"{digest.partition(':')[2]}.json"
+    return f"{digest.removeprefix('sha256:')}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +150,10 @@ def _record(raw: bytes, path: str) -> _Record:
     except SecmountError as err:
         raise TrustError("SM2206", subject=path, got=err.got, want="a record in exact JSON") from err
     match value:
-        case {"bootstrap": str(bootstrap), "digest": str(digest), "updated_ms": int(updated_ms), "url": str(url)}:
-            if _DIGEST.fullmatch(digest) and 0 <= updated_ms <= instant.LIMIT:
-                return _Record(bootstrap, digest, updated_ms, url)
+        case {"bootstrap": str(bootstrap), "digest": str(digest), "updated_ms": int(updated_ms), "url": str(url)} if (
+            _DIGEST.fullmatch(digest) and 0 <= updated_ms <= instant.LIMIT
+        ):
+            return _Record(bootstrap, digest, updated_ms, url)
         case _:
-            pass
-    raise TrustError("SM2206", subject=path, got="a record of another shape", want="bootstrap, digest, updated_ms, url")
+            want = "bootstrap, digest, updated_ms, url"
+            raise TrustError("SM2206", subject=path, got="a record of another shape", want=want)

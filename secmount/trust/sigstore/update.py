@@ -30,11 +30,10 @@ def fetch(url: str, *, bootstrap: bytes, metadata: str) -> bytes:
         return _target(url, bootstrap, metadata)
     except TrustError:
         raise
-    except (exceptions.DownloadLengthMismatchError, exceptions.RepositoryError) as err:
-        raise _refused(url, _said(err), "metadata that holds by the rules of TUF") from err
-    except (exceptions.DownloadError, OSError) as err:
-        raise TrustError("SM2203", subject=url, got=_said(err), want="an answer") from err
     except Exception as err:  # metadata of any shape comes from outside: what is not understood is refused
+        silent = isinstance(err, (exceptions.DownloadError, OSError))
+        if silent and not isinstance(err, exceptions.DownloadLengthMismatchError):
+            raise TrustError("SM2203", subject=url, got=_said(err), want="an answer") from err
         raise _refused(url, _said(err), "metadata that holds by the rules of TUF") from err
 
 
@@ -46,7 +45,7 @@ def _target(url: str, bootstrap: bytes, metadata: str) -> bytes:
     updater = Updater(
         metadata,
         url,
-        target_base_url=f"{url.rstrip('/')}/targets/",
+        target_base_url=f"{url}/targets/",
         fetcher=Urllib3Fetcher(socket_timeout=_TIMEOUT_S, app_user_agent="secmount"),
         config=UpdaterConfig(max_root_rotations=_ROTATIONS),
         bootstrap=bootstrap,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from secmount.oci.digest import Digest
 from secmount.oci.manifest import Manifest
-from secmount.trust.claim import CertificateChain, Claim, Envelope
+from secmount.trust.claim import CertificateChain, Claim, Envelope, Message
 from secmount.trust.formats import dsse
 from secmount.trust.judge.claims import judge
 from secmount.trust.judge.verdict import Judged
@@ -88,9 +89,10 @@ def claim(
     foreign: bool = False,
     algorithm: str | None = None,
     signature: bytes | None = None,
+    payload: bytes = STATEMENT,
 ) -> Claim:
     """Make a claim about MODEL with the key of `certificate`."""
-    signed = dsse.pae(dsse.IN_TOTO, STATEMENT)
+    signed = dsse.pae(dsse.IN_TOTO, payload)
     signature = signature or (pair or key()).sign(signed)
     between = [issuing().certificate] if chain is None else chain
     return Claim(
@@ -99,10 +101,15 @@ def claim(
         signed=signed,
         signature=signature,
         by=CertificateChain((der(certificate), *(der(one) for one in between))),
-        content=Envelope(dsse.IN_TOTO, STATEMENT),
+        content=Envelope(dsse.IN_TOTO, payload),
         stamps=tuple((sigstore(1) if foreign else sigstore()).stamp(signature, at) for at in stamps),
         algorithm=algorithm,
     )
+
+
+def bare(certificate: x509.Certificate) -> Claim:
+    """Make a claim of a signature over MODEL's own bytes."""
+    return replace(claim(certificate, signature=key().sign(MODEL.raw)), signed=None, content=Message("", b""))
 
 
 def signer(name: str = "corp", **more: Any) -> X509Signer:

@@ -66,6 +66,25 @@ def test_a_foreign_stamp_beside_a_good_one_adds_nothing() -> None:
     assert not_after(raw, plain_root()) == NOW_MS + HALF_MINUTE
 
 
+def test_what_is_no_good_does_not_keep_the_next_one_from_counting() -> None:
+    def stamp(signature: bytes) -> bytes:
+        return sigstore().stamp(signature, NOW)
+
+    raw = keyed(rekor=0, foreign_stamps=(lambda signature: sigstore(1).stamp(signature), stamp))
+    (found,) = judged(raw, signer(RELEASE), root=plain_root()).signatures
+    assert (found.time.not_after, found.time.not_after_source) == (NOW_MS, "timestamp authority")
+    strange = world.decoded(keyed(key=p256()))["verificationMaterial"]["tlogEntries"]
+    raw = keyed(edit=lambda whole: whole["verificationMaterial"]["tlogEntries"].insert(0, *strange))
+    (found,) = judged(raw, signer(RELEASE), root=plain_root()).signatures
+    assert (found.time.not_after, found.time.not_after_source) == (NOW_MS + HALF_MINUTE, "transparency log")
+
+
+def test_a_bare_signature_is_logged_as_one_of_the_artifact() -> None:
+    raw = keyed(statement=None, artifact=MODEL.raw)
+    (found,) = judged(raw, signer(RELEASE, message_signature=True), root=plain_root()).signatures
+    assert found.time.not_after == NOW_MS + HALF_MINUTE
+
+
 def test_stamping_an_old_signature_anew_makes_it_no_younger() -> None:
     said = encode(keys.statement(str(MODEL.digest), signed_at="2026-01-01T00:00:00Z"))
     (found,) = judged(keyed(statement=said, rekor=0, stamps=1), signer(RELEASE), root=plain_root()).signatures

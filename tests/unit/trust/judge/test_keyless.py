@@ -9,17 +9,19 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from secmount.errors import TrustError
 from secmount.trust.check.fulcio import Identity
+from secmount.trust.root import TrustRoot
 from secmount.trust.sigstore import opinion
 from tests.support import keys
 from tests.support.keyless import Keyless
-from tests.support.layouts import encode
-from tests.support.minisig import GITHUB, NOW, V03, WORKFLOW, MiniSigstore
+from tests.support.layouts import Json, encode
+from tests.support.minisig import GITHUB, NOW, V03, WORKFLOW, MiniSigstore, authority
 from tests.unit.trust import world
 from tests.unit.trust.bench import MODEL
-from tests.unit.trust.world import NOW_MS, STATEMENT, decoded, judged, made, plain_root, root_of, sigstore
+from tests.unit.trust.world import NOW_MS, STATEMENT, decoded, judged, made, plain_root, root_of, sigstore, window
 
 HALF_MINUTE = 30_000
 
@@ -202,3 +204,43 @@ def test_a_certificate_under_a_policy_of_keys_is_no_key() -> None:
     what = Keyless(statement=STATEMENT, key=RELEASE.private)
     found = judged(made(what), key_signer(RELEASE))
     assert (found.signatures, found.considered.code) == ((), "SM2006")
+
+
+def _authorities(*windows: Json | None) -> TrustRoot:
+    """Give a root that names the authority once for each window; None: a foreign one instead."""
+    foreign = decoded(root_of(sigstore(1)).raw)["certificateAuthorities"]
+
+    def edit(root: Json) -> None:
+        (own,) = root["certificateAuthorities"]
+        rows = [own | {"validFor": one} if one is not None else foreign[0] for one in windows]
+        root["certificateAuthorities"] = rows
+
+    return root_of(sigstore(), edit)
+
+
+@pytest.mark.parametrize("first", [None, window(start=-30, end=-1)], ids=["foreign", "ended"])
+def test_any_authority_of_the_root_may_have_given_the_certificate_out(first: Json | None) -> None:
+    assert judged(made(), world.signer(root=_authorities(first, {}))).signatures
+
+
+def test_of_several_authorities_the_first_that_had_ended_is_told() -> None:
+    root = _authorities(window(start=-30, end=-1), window(start=-30, end=-2))
+    found = judged(made(), world.signer(root=root)).considered
+    assert (found.code, found.want) == (
+        "SM2022",
+        "an authority that is good from 2026-10-02T12:00:00.000Z until 2026-10-31T12:00:00.000Z",
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_several_authorities_the_one_that_may_not_issue_is_told(turned: bool) -> None:
+    one = MiniSigstore()
+    one.intermediate = authority("mini intermediate", under=one.root, length=0, use=ExtendedKeyUsageOID.SERVER_AUTH)
+
+    foreign = decoded(root_of(sigstore(1)).raw)["certificateAuthorities"][0]
+
+    def edit(root: Json) -> None:
+        root["certificateAuthorities"].insert(0 if turned else 1, foreign)
+
+    found = judged(made(by=one), world.signer(root=root_of(one, edit)))
+    assert (found.signatures, found.considered.code) == ((), "SM2023")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,11 +17,12 @@ from secmount.trust.formats import dsse
 from secmount.trust.judge.claims import judge
 from secmount.trust.judge.verdict import Judged
 from secmount.trust.signer import KeySigner, Signer
+from tests.support import keys
 from tests.support.minisig import NOW, authority, der
 from tests.unit.trust import corporate, world
 from tests.unit.trust.bench import MODEL
 from tests.unit.trust.corporate import claim, issuing, judged, key, leaf, revoking, root, signer, stamping
-from tests.unit.trust.world import NOW_MS, STATEMENT
+from tests.unit.trust.world import NOW_MS, STATEMENT, sigstore
 
 DAY = timedelta(days=1)
 BOTH = revoking() + revoking(by=root())
@@ -50,6 +52,7 @@ def test_with_a_stamp_the_certificates_are_judged_at_its_time() -> None:
     ended = leaf(end=NOW - DAY)
     (found,) = judged(claim(ended, stamps=[NOW - 2 * DAY]), stamping()).signatures
     assert (found.time.not_after, found.expires_ms) == (NOW_MS - 2 * 86_400_000, None)
+    assert found.time.not_after_source == "timestamp authority"
 
 
 def test_the_earliest_of_several_stamps_counts() -> None:
@@ -76,6 +79,7 @@ def test_stamps_under_a_policy_without_an_authority_are_not_read() -> None:
         (lambda: judged(claim(leaf(subject=[("CN", "staging"), ("O", "Acme")]))), "SM2035"),
         (lambda: judged(claim(leaf(subject=[("CN", "release"), ("CN", "x"), ("O", "Acme")]))), "SM2035"),
         (lambda: judged(claim(leaf(subject=[("CN", "release")]))), "SM2035"),
+        (lambda: judged(claim(leaf(subject=[]))), "SM2035"),
         (lambda: judged(claim(leaf(uses=[ExtendedKeyUsageOID.SERVER_AUTH]))), "SM2023"),
         (
             lambda: judged(claim(leaf(uses=[ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.TIME_STAMPING]))),
@@ -110,6 +114,19 @@ def test_a_jws_signature_has_the_algorithm_of_its_key(kind: str, algorithm: str)
     assert code(judged(claim(certificate, signature=raw, algorithm="PS256"))) == "SM2040"
     assert code(judged(claim(certificate, signature=raw[:-1], algorithm=algorithm))) == "SM2005"
     assert code(judged(claim(certificate, signature=key(kind).sign(b"x"), algorithm=algorithm))) == "SM2005"
+
+
+def test_a_key_that_no_jws_has_an_algorithm_for() -> None:
+    pair = keys.pair("ed25519")
+    found = judged(claim(leaf(pair.private), pair=pair, algorithm="EdDSA"))
+    assert (code(found), found.considered.want) == ("SM2040", "another kind of key")
+
+
+def test_a_stamp_without_its_certificate_is_nobodys() -> None:
+    made = claim(leaf())
+    bare = sigstore().stamp(made.signature, bag=())
+    found = judged(replace(made, stamps=(bare,)), stamping())
+    assert (code(found), found.considered.want) == ("SM2030", "one of an anchor of the policy")
 
 
 def test_rsa_in_a_jws_is_pss_with_a_salt_as_long_as_the_hash() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from typing import Any
 import pytest
 
 from secmount.errors import SecmountError, StorageError, TrustError
+from secmount.trust.root import ROOT_LIMIT
 from secmount.trust.roots import kept, public
+from secmount.trust.sigstore import update
 from secmount.upkeep import roots
 from secmount.upkeep.roots import Change
 from tests.support.minisig import MiniSigstore
@@ -139,6 +143,54 @@ def test_a_target_that_is_not_what_was_signed_is_refused(place: Place) -> None:
     digest = kept.digest_of(ONE).partition(":")[2]
     place.repository.files[f"/targets/{digest}.trusted_root.json"] = TWO[: len(ONE)].ljust(len(ONE))
     assert place.refused().code == "SM2204"
+
+
+def test_a_root_may_be_as_long_as_one_can_be_read_and_no_longer(place: Place) -> None:
+    for length, code in ((ROOT_LIMIT, None), (ROOT_LIMIT + 1, "SM2204")):
+        place.repository.publish(ONE.ljust(length))
+        assert (place.refused().code if code else place.update().raw) == (code or ONE.ljust(ROOT_LIMIT))
+    (last,) = [path for path in place.repository.asked if path.startswith("/targets/")]
+    assert kept.digest_of(ONE.ljust(ROOT_LIMIT)).partition(":")[2] in last  # the longer one was not asked for
+
+
+def test_what_is_fetched_lies_nowhere_but_in_the_folder_that_nobody_else_controls(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    made: list[str] = []
+    make = tempfile.mkdtemp
+
+    def noted(*given: Any) -> str:
+        made.append(make(*given))
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", noted)
+    place.update()
+    metadata = os.path.join(kept.folder(place.state, place.url), "metadata")
+    assert [os.path.dirname(one) for one in made] == [metadata]
+    assert os.listdir(tmp_path / "here") == []
+    assert not {update.TARGET, os.path.basename(made[0])} & set(os.listdir(metadata))
+
+
+def test_a_repository_cannot_lead_through_roots_without_end(place: Place) -> None:
+    for _ in range(70):
+        place.repository.rotate("timestamp")
+    place.repository.publish(ONE)
+    assert place.refused().code == "SM2204"
+    assert len([path for path in place.repository.asked if path.endswith(".root.json")]) == 64
+
+
+def test_a_repository_is_told_who_asks(place: Place) -> None:
+    place.update()
+    assert {agent.partition("/")[0] for agent in place.repository.agents} == {"secmount python-tuf"}
+
+
+def test_a_repository_that_never_answers_is_not_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(update, "_TIMEOUT_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert place.refused(url=url, bootstrap=place.repository.first).code == "SM2203"
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"not JSON", ONE.replace(b"tlogs", b"clogs")], ids=["empty", "text", "field"])
