@@ -41,8 +41,8 @@ def mount(
 ) -> Placed | Admission:
     """Mount what `wanted` names at the folder `path`, or give back the admission that denies it.
 
-    `backend` None takes the best that works. Raise what `admit` raises, `MountError` SM60xx, `ContentError` SM5xxx,
-    `StorageError` SM7xxx; then nothing is mounted, and the failure is in the log.
+    `backend` None takes the best that works. Raise what `admit` and `marks.advance` raise, `MountError` SM60xx,
+    `ContentError` SM5xxx, `StorageError` SM7xxx; then nothing is mounted, and the failure is in the log.
     """
     chosen = choose.choose(backend, parts.backends())
     admission = admit(parts, wanted, observer)

@@ -1,12 +1,16 @@
 """How new an artifact was when it was last mounted: the marks that `no-rollback` compares with. Design 3.3, 3.4.
 
 A mark is the newest authenticated `not_before` of what was credited, by policy folder, name, tag and rule. It is read
-for every decision, advanced only after a mount, and never pruned.
+for every decision, advanced only after a mount, and never pruned. Between the two another command may have mounted
+something newer: then this mount does not stay.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from secmount.errors import PolicyError
+from secmount.oci import instant
 
 if TYPE_CHECKING:
     from secmount.pipeline.admission import Admission
@@ -26,11 +30,16 @@ def newest(parts: Parts, policy: Policy, rule: Rule, resolution: Resolution) -> 
 
 
 def advance(parts: Parts, admission: Admission) -> None:
-    """Note what was mounted; an older one changes nothing."""
+    """Note what was mounted; raise `PolicyError` SM3024 where something newer was, meanwhile."""
     newest_ms = admission.decision.newest_ms
     if admission.rule.no_rollback is not None and newest_ms is not None:
         key = _key(admission.policy, admission.rule, admission.resolution)
-        parts.store().state.history.note(*key, newest_ms)
+        history = parts.store().state.history
+        history.note(*key, newest_ms)
+        known = history.newest(*key)
+        if known is not None and known > newest_ms:
+            got, want = instant.render(newest_ms), f"{instant.render(known)} or later, which was mounted meanwhile"
+            raise PolicyError("SM3024", subject=admission.resolution.name, got=got, want=want)
 
 
 def _key(policy: Policy, rule: Rule, resolution: Resolution) -> tuple[str, str, str, str]:
