@@ -16,7 +16,7 @@ from secmount.policy.decision import Approved
 from secmount.registry.source import CONFIG_LIMIT
 from secmount.store.cas import Store
 from secmount.store.pull import Held
-from secmount.tree import cache, dump, links, obligations, portable, select
+from secmount.tree import cache, denied, dump, links, obligations, portable, select
 from secmount.tree.archive.entry import Layer
 from secmount.tree.dump import walk
 from secmount.tree.flatten import flatten
@@ -53,6 +53,7 @@ def _assemble(held: Held, store: Store, options: Options, key: str) -> Tree:
     if asked.max_unpacked_size is not None:
         limits = replace(limits, unpacked=min(limits.unpacked, asked.max_unpacked_size))
     flat = flatten(_layers(approved, store, limits), on_conflict=options.on_conflict)
+    denied.check_files(flat.root, asked.forbid_digests, store)
     root, withheld = obligations.meet(flat.root, asked)
     withheld += tuple((item.path, item.reason) for item in approved.decision.withheld)
     if asked.files is not None:
@@ -78,6 +79,7 @@ def _layers(approved: Approved, store: Store, limits: Limits) -> Iterator[Layer]
         if found.position not in approved.decision.approved:
             yield _withheld(found)
             continue
+        denied.check_layer(layer, found.position, approved.obligations.forbid_digests, store)
         unpacked = (*filter(None, (found.unpacked,)), *diff_ids[found.position : found.position + 1])
         entries = unpack(Request(layer, found, unpacked if found.kind == "archive" else (), left), store)
         left = replace(
