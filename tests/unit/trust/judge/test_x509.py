@@ -18,7 +18,7 @@ from secmount.trust.judge.claims import judge
 from secmount.trust.judge.verdict import Judged
 from secmount.trust.signer import KeySigner, Signer
 from tests.support import keys
-from tests.support.minisig import NOW, authority, der
+from tests.support.minisig import NOW, Issuer, authority, der
 from tests.unit.trust import corporate, world
 from tests.unit.trust.bench import MODEL
 from tests.unit.trust.corporate import claim, issuing, judged, key, leaf, revoking, root, signer, stamping
@@ -162,11 +162,22 @@ def test_a_certificate_on_the_list_is_revoked() -> None:
         revoking(end=NOW - DAY / 2) + revoking(by=root()),
         revoking(start=NOW + DAY / 2) + revoking(by=root()),
         revoking(by=authority("corp issuing")) + revoking(by=root()),
+        revoking(by=Issuer(authority("corp renamed").certificate, issuing().key)) + revoking(by=root()),
         revoking(critical=True) + revoking(by=root()),
         b"-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n",
         b"0\x00",
     ],
-    ids=["no list of the root", "no list of the issuer", "stale", "not yet", "forged", "partial", "broken", "empty"],
+    ids=[
+        "no list of the root",
+        "no list of the issuer",
+        "stale",
+        "not yet",
+        "forged",
+        "renamed",
+        "partial",
+        "broken",
+        "empty",
+    ],
 )
 def test_a_list_that_does_not_decide_denies(lists: bytes) -> None:
     assert code(judged(claim(leaf()), signer(crl=lists))) == "SM2038"
