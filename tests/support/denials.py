@@ -15,7 +15,8 @@ PAGE = ROOT / "tests/unit/trust/denials.golden.txt"
 _RECORD = "DENIALS_RECORD"  # names the file that a run adds its refusals to instead of comparing them
 _MADE_ANEW = re.compile(
     r"[0-9a-f]{12,}|[A-Za-z0-9+/_-]{40,}=*"  # digests, keys, signatures
-    r"|(?<=127\.0\.0\.1:)[0-9]{2,}|(?<=position )[0-9]+|(?<=column )[0-9]+ \(char [0-9]+\)"
+    r"|(?<=127\.0\.0\.1:)[0-9]{2,}|(?<=port=)[0-9]{2,}|(?<=read timeout=)[0-9.]+"
+    r"|(?<=position )[0-9]+|(?<=column )[0-9]+ \(char [0-9]+\)"
     r"|(?<=checkpoint of )[0-9]+|(?<=a proof for )[0-9]+|[0-9]{3,}(?= bytes)"  # signatures differ in length
 )
 
