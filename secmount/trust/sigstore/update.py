@@ -67,4 +67,6 @@ def _refused(url: str, got: str, want: str) -> TrustError:
 
 
 def _said(err: BaseException) -> str:
-    return f"{type(err).__name__}: {str(err) or err.__cause__ or 'no more is known'}"
+    """Give its words; python-tuf has none for a server that does not answer, and urllib3 names the server again."""
+    told = getattr(err.__cause__, "reason", None) or err.__cause__
+    return f"{type(err).__name__}: {str(err) or str(told).rpartition('): ')[2]}"
