@@ -132,8 +132,8 @@ def _ed25519_point(point: bytes) -> bytes:
     if len(point) != 32:
         raise ValueError("an Ed25519 key of another length")
     y = int.from_bytes(point, "little") & ((1 << 255) - 1)
-    square = (y * y - 1) * pow(_ED25519_D * y * y + 1, -1, p) % p if y < p else -1
-    if square < 0 or (square and pow(square, (p - 1) // 2, p) != 1):
+    square = (y * y - 1) * pow(_ED25519_D * y * y + 1, -1, p) % p
+    if y >= p or (square and pow(square, (p - 1) // 2, p) != 1):
         raise ValueError("bytes that are no point of Ed25519")
     if _small_order(y, square):
         raise ValueError("an Ed25519 point of small order")
@@ -182,6 +182,6 @@ def _element(data: bytes, tag: int) -> tuple[bytes, bytes]:
 
 def _integer(data: bytes) -> tuple[int, bytes]:
     content, rest = _element(data, 0x02)
-    if not content or content[0] >= 0x80 or (content[0] == 0 and content[1:2] < b"\x80"):
+    if not b"\x00\x80" <= content < b"\x80":  # nothing, a needless zero before it, a negative number, zero
         raise ValueError("an RSA key with a number that is not in canonical DER")
     return int.from_bytes(content), rest

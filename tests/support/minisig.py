@@ -81,10 +81,10 @@ class Issuer:
     key: ec.EllipticCurvePrivateKey
 
 
-def usage(*, sign: bool = False, issue: bool = False) -> x509.KeyUsage:
+def usage(*, sign: bool = False, commit: bool = False, issue: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=sign,
-        content_commitment=False,
+        content_commitment=commit,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
@@ -157,6 +157,7 @@ class MiniSigstore:
         under: Issuer | None = None,
         *,
         uses: Sequence[ObjectIdentifier] = (ExtendedKeyUsageOID.TIME_STAMPING,),
+        may: x509.KeyUsage | None = None,
         critical: bool = True,
         serial: int | None = None,
         end: datetime | None = None,
@@ -171,7 +172,7 @@ class MiniSigstore:
             .serial_number(serial or x509.random_serial_number())
             .not_valid_before(self.start)
             .not_valid_after(end or self.end)
-            .add_extension(usage(sign=True), critical=True)
+            .add_extension(may or usage(sign=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage(uses), critical=critical)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above.key.public_key()), critical=False)

@@ -61,6 +61,35 @@ def utf8(text: str) -> bytes:
     return tlv(0x0C, text.encode())
 
 
+def children(raw: bytes) -> list[bytes]:
+    """Give the elements inside of an element."""
+    found, at = [], _head(raw)
+    while at < len(raw):
+        end = at + _head(raw[at:]) + _length(raw[at:])
+        found.append(raw[at:end])
+        at = end
+    return found
+
+
+def changed(raw: bytes, *path: int, to: Callable[[list[bytes]], list[bytes]]) -> bytes:
+    """Change the elements inside of the element that the numbers of `path` lead to, and all lengths around it."""
+    parts = children(raw)
+    if path:
+        first, *rest = path
+        parts[first] = changed(parts[first], *rest, to=to)
+    else:
+        parts = to(parts)
+    return tlv(raw[0], *parts)
+
+
+def _head(raw: bytes) -> int:
+    return 2 if raw[1] < 0x80 else 2 + (raw[1] & 0x7F)
+
+
+def _length(raw: bytes) -> int:
+    return raw[1] if raw[1] < 0x80 else int.from_bytes(raw[2 : _head(raw)])
+
+
 @dataclass(frozen=True)
 class Stamping:
     """Everything that goes into a stamp; a test exchanges what it wants to be wrong."""

@@ -77,9 +77,8 @@ def read(der: bytes) -> Certificate:
 
 
 def milliseconds(moment: datetime) -> int:
-    """Give a moment (without a zone: UTC) as milliseconds since 1970."""
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round((moment - _EPOCH).total_seconds() * 1000)
+    """Give a moment of UTC, which need not say so, as milliseconds since 1970."""
+    return round((moment.replace(tzinfo=UTC) - _EPOCH).total_seconds() * 1000)
 
 
 _NAMES = {

@@ -180,13 +180,11 @@ def holds(token: Token, one: Certificate) -> bool:
 def _meant(attributes: Mapping[str, Element], one: Certificate) -> bool:
     """Whether the signed attributes name `one` by its hash (ESSCertID, RFC 5035), so that no other can stand for it."""
     newer, older = attributes.get(_CERTIFICATE_V2), attributes.get(_CERTIFICATE_V1)
-    if newer is not None:
-        first = newer.children(der.SEQUENCE)[0].children(der.SEQUENCE)[0].children()
-        name = _hash(first[0]) if first and first[0].tag == der.SEQUENCE else "sha256"
-        digests = [part.content for part in first if part.tag == der.OCTETS]
-    elif older is not None:
-        digests = [part.content for part in older.children(der.SEQUENCE)[0].children(der.SEQUENCE)[0].children()[:1]]
-        name = "sha1"  # RFC 2634; the signature under the certificate's own key is what binds
-    else:
+    named = newer or older
+    if named is None:
         raise ValueError("a token that does not name its certificate")
-    return digests[:1] == [hashlib.new(name, one.der).digest()]
+    row = named.children(der.SEQUENCE)[0].children(der.SEQUENCE)[0].children()
+    name = "sha256" if newer else "sha1"  # RFC 2634; the signature under the certificate's own key is what binds
+    if newer and [part.tag for part in row[:1]] == [der.SEQUENCE]:
+        name, row = _hash(row[0]), row[1:]
+    return [part.raw for part in row[:1]] == [der.wrap(der.OCTETS, hashlib.new(name, one.der).digest())]

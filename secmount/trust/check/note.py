@@ -42,8 +42,7 @@ def read(text: str) -> Checkpoint:
     signatures = []
     for mark in marks:
         found = _SIGNATURE.fullmatch(mark)
-        octets = decode_base64(found[2]) if found else b""
-        if found is None or len(octets) < 5:
+        if found is None or len(octets := decode_base64(found[2])) < 5:
             raise ValueError("a checkpoint with a line that is no signature")
         signatures.append((found[1], octets[:4], octets[4:]))
     return Checkpoint(lines[0], int(lines[1]), decode_base64(lines[2]), f"{body}\n".encode(), tuple(signatures))

@@ -9,9 +9,9 @@ they do not (X.509, expiredCertsOnCRL).
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
 from secmount.errors import TrustError
 from secmount.oci import instant
@@ -39,7 +39,7 @@ def check(verified: Verified, lists: bytes, *, now_ms: int | None) -> None:
 
 def _check(verified: Verified, lists: bytes, now_ms: int) -> None:
     known = _read(lists)
-    for one, issuer in zip(verified.path, verified.path[1:], strict=False):
+    for one, issuer in pairwise(verified.path):
         faults = [_fault(found, issuer, now_ms) or _forgotten(found, one, now_ms) for found in known]
         current = [found for found, fault in zip(known, faults, strict=True) if fault is None]
         if not current:
@@ -69,11 +69,7 @@ def _fault(found: x509.CertificateRevocationList, issuer: Certificate, now_ms: i
         return "(another authority)"
     if any(extension.critical for extension in found.extensions):
         return "with a critical extension"  # such as an issuing distribution point: a list of some certificates only
-    try:
-        signed = found.is_signature_valid(issuer.parsed.public_key())  # type: ignore[arg-type]  # refuses other kinds
-    except (InvalidSignature, TypeError, ValueError):
-        signed = False
-    if not signed:
+    if not found.is_signature_valid(issuer.parsed.public_key()):  # type: ignore[arg-type]  # refuses other kinds
         return "that it did not sign"
     starts, ends = milliseconds(found.last_update_utc), found.next_update_utc
     if ends is None:

@@ -51,7 +51,7 @@ def verify(
         if second:
             _second(stamp, seen, found)
     except ValueError as err:
-        raise TrustError("SM2029", got=str(err) or type(err).__name__, want=want) from err
+        raise TrustError("SM2029", got=str(err), want=want) from err
     return token.at_ms
 
 

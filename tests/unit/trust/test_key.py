@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from secmount.trust import spki
-from secmount.trust.check.key import holds
+from secmount.trust.check.key import algorithm_of, holds, holds_jws
 from secmount.trust.spki import PublicKey
 from tests.support import keys
 from tests.support.keys import KeyPair
@@ -113,3 +113,9 @@ def test_a_prehashed_signature_is_not_a_signature_over_the_message() -> None:
     hasher = hashes.Hash(hashes.SHA256())
     hasher.update(MESSAGE)
     assert not holds(public(pair), pair.sign(hasher.finalize()), MESSAGE)
+
+
+def test_a_key_without_a_jws_algorithm_signs_no_jws() -> None:
+    pair = keys.pair("ed25519")
+    assert algorithm_of(public(pair)) is None
+    assert not holds_jws(public(pair), pair.sign(MESSAGE), MESSAGE)

@@ -60,6 +60,12 @@ def test_line_ends_and_blank_lines_around_the_block_do_not_matter() -> None:
     assert spki.load(windows, subject="x").principal == pair.principal
 
 
+def test_a_file_of_exactly_the_limit_is_read() -> None:
+    good = keys.pair().public_pem
+    assert spki.load(good + b"\n" * (spki.PEM_LIMIT - len(good)), subject="x").spki == keys.pair().spki
+    assert code_of(good + b"\n" * (spki.PEM_LIMIT + 1 - len(good))) == "SM2101"
+
+
 @pytest.mark.parametrize("algorithm", ["rsa-1024", "ecdsa-p224", "ecdsa-secp256k1"])
 def test_weak_keys_and_other_curves(algorithm: str) -> None:
     assert code_of(keys.pair(algorithm).public_pem) == "SM2103"
@@ -101,6 +107,9 @@ def test_files_that_are_not_one_public_key() -> None:
         keys.pair().spki,
         good.decode().encode("utf-16"),
         good + b" " * (16 << 10),
+        b"\f" + good,
+        b"X" + good + b"X",
+        b"".join(pem(b"x", f"KIND {number}") for number in range(6)),
         good.replace(b"\n-----END", b"A\n-----END"),
         good.replace(b"==\n-----END", b"\n-----END"),
     ):
@@ -178,10 +187,19 @@ def test_a_coordinate_beyond_the_field_is_another_spelling() -> None:
         spki.parse(der[:-66] + y.to_bytes(66), subject="x")
 
 
-@pytest.mark.parametrize("point", SMALL_ORDER + NOT_REDUCED)
-def test_ed25519_points_of_small_order_or_not_reduced(point: str) -> None:
-    with pytest.raises(TrustError, match="SM2103"):
-        spki.parse(ED25519 + bytes.fromhex(point), subject="x")
+@pytest.mark.parametrize(
+    ("point", "words"),
+    [(point, "an Ed25519 point of small order") for point in SMALL_ORDER]
+    + [(point, "bytes that are no point of Ed25519") for point in NOT_REDUCED],
+)
+def test_ed25519_points_of_small_order_or_not_reduced(point: str, words: str) -> None:
+    assert words_of(ED25519 + bytes.fromhex(point)) == words
+
+
+def words_of(der: bytes) -> str:
+    with pytest.raises(TrustError, match="SM2103") as caught:
+        spki.parse(der, subject="x")
+    return caught.value.got or ""
 
 
 def test_why_small_order_matters() -> None:
@@ -194,13 +212,17 @@ def test_why_small_order_matters() -> None:
 
 
 def test_ed25519_bytes_that_are_no_point() -> None:
-    refused = 0
-    for number in range(2, 40):
-        try:
-            spki.parse(ED25519 + number.to_bytes(32, "little"), subject="x")
-        except TrustError:
-            refused += 1
-    assert 10 <= refused <= 30  # half of all y have no x
+    """An x exists if (y² - 1) / (d·y² + 1), d = -121665/121666, is a square: a quotient is one if the product is."""
+    p, accepted = 2**255 - 19, 0
+    for y in range(2, 80):
+        product = (y * y - 1) * (121666 - 121665 * y * y) * 121666
+        der = ED25519 + y.to_bytes(32, "little")
+        if pow(product, (p - 1) // 2, p) == 1:
+            assert spki.parse(der, subject="x").point == y.to_bytes(32, "little")
+            accepted += 1
+        else:
+            assert words_of(der) == "bytes that are no point of Ed25519"
+    assert 20 <= accepted <= 60  # half of all y have no x
 
 
 RSA = bytes.fromhex("300d06092a864886f70d0101010500")
@@ -226,9 +248,11 @@ def rsa_info(numbers: bytes, *, algorithm: bytes = RSA, unused: bytes = b"\0", a
         (MODULUS, b"\x01" + b"\0" * 32 + b"\x01"),
         (MODULUS, b"\x81\x00\x01"),
         (MODULUS, b"\0\x01\x00\x01"),
+        (MODULUS, b"\0\x7f\x00\x01"),
         (MODULUS, b""),
         (b"\0" + MODULUS, F4),
         (MODULUS[1:], F4),
+        (b"\x80" + MODULUS[2:], F4),
         (MODULUS[:-1] + b"\xc2", F4),
         (b"\0" + b"\xc3" * 1025, F4),
         (b"\x43" + b"\xc3" * 255, F4),
@@ -242,6 +266,48 @@ def test_rsa_numbers_that_are_not_accepted(modulus: bytes, exponent: bytes) -> N
 def test_an_rsa_key_made_by_hand() -> None:
     assert rsa_info(NUMBERS) == rsa_key(MODULUS, F4)
     assert spki.parse(rsa_info(NUMBERS), subject="x").kind == "rsa-2048"
+
+
+@pytest.mark.parametrize(
+    ("modulus", "kind"),
+    [
+        (b"\0\x80" + b"\x01" * 255, "rsa-2048"),
+        (b"\x43" + b"\x01" * 256, "rsa-2055"),
+        (b"\0" + b"\xc3" * 1024, "rsa-8192"),
+    ],
+)
+def test_rsa_numbers_at_the_edges(modulus: bytes, kind: str) -> None:
+    assert spki.parse(rsa_key(modulus, F4), subject="x").kind == kind
+
+
+_CANONICAL = "an RSA key that is not in canonical DER"
+_NUMBER = "an RSA key with a number that is not in canonical DER"
+
+
+@pytest.mark.parametrize(
+    ("exponent", "words"),
+    [
+        (b"\x02\x00", _NUMBER),
+        (b"\x02\x01\x00", _NUMBER),
+        (b"\x02\x01\x80", _NUMBER),
+        (b"\x02\x02\x00\x7f", _NUMBER),
+        (b"\x02\x02\x00\x80", "an RSA key with exponent 128"),
+        (b"\x02", _CANONICAL),
+        (b"\x02\x80", _CANONICAL),
+        (b"\x02\x80" + F4 + bytes(128), _CANONICAL),
+        (b"\x02\x81", _CANONICAL),
+        (b"\x02\x81\x7f" + b"\x01" * 127, _CANONICAL),
+        (b"\x02\x81\x80" + b"\x01" * 128, f"an RSA key with exponent {int.from_bytes(bytes([1]) * 128)}"),
+        (b"\x02\x81\x80", "an RSA key that is cut off"),
+        (b"\x02\x82\xff", _CANONICAL),
+        (b"\x02\x82\x00\x80", _CANONICAL),
+        (b"\x02\x83\x01\x00\x00", _CANONICAL),
+        (b"\x04\x03" + F4, _CANONICAL),
+    ],
+    ids=range(16),
+)
+def test_an_rsa_exponent_is_written_in_one_way(exponent: bytes, words: str) -> None:
+    assert words_of(rsa_info(tlv(0x30, tlv(2, MODULUS) + exponent))) == words
 
 
 @pytest.mark.parametrize(

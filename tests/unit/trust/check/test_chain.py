@@ -11,13 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from secmount.errors import TrustError
-from secmount.trust.check import certificate, chain, fulcio
+from secmount.trust.check import certificate, chain
 from secmount.trust.check.chain import PATH_LIMIT, Purpose, Verified
-from tests.support.minisig import NOW, Issuer, authority, der, p256, usage
+from tests.support.minisig import NOW, Issuer, authority, der, usage
 from tests.unit.trust.corporate import issuing, leaf, root
 from tests.unit.trust.world import NOW_MS, sigstore
 
 DAY_MS = 86_400_000
+_AUTHORITY = x509.BasicConstraints(ca=True, path_length=None)
 
 
 def verify(
@@ -71,6 +72,8 @@ def test_a_path_has_its_limit() -> None:
 def test_what_is_offered_has_its_limit() -> None:
     filler = [authority("filler").certificate for _ in range(2)] * 16
     assert code(leaf(), *filler) == "SM2021"
+    assert len(verify(leaf(), *filler[:30], issuing().certificate).path) == 3
+    assert code(leaf(), *filler[:31], issuing().certificate) == "SM2021"
     assert code(anchors=(root().certificate,)) == "SM2021"
     assert code(leaf(), anchors=()) == "SM2021"
 
@@ -89,8 +92,42 @@ def test_tries_have_their_limit() -> None:
     assert code(leaf(by=keys[0]), *crossed) == "SM2021"
 
 
-def _cross(subject: Issuer, by: Issuer) -> x509.Certificate:
-    return (
+@pytest.mark.parametrize(("decoys", "fits"), [(62, True), (63, False)])
+def test_the_last_try_that_is_made(decoys: int, fits: bool) -> None:
+    """Each authority of the right name is one try: the decoys, then the leaf's issuer, then the issuer's own."""
+    of_the_name = authority("corp issuing")
+    anchors = (*(_cross(of_the_name, of_the_name) for _ in range(decoys)), root().certificate)
+    if fits:
+        assert len(verify(leaf(), issuing().certificate, anchors=anchors).path) == 3
+    else:
+        assert code(leaf(), issuing().certificate, anchors=anchors) == "SM2021"
+
+
+def test_four_of_the_anchors_are_named() -> None:
+    anchors = tuple(authority(f"other {number}").certificate for number in range(5))
+    with pytest.raises(TrustError) as caught:
+        verify(leaf(), issuing().certificate, anchors=anchors)
+    names = " or ".join(f"CN=other {number},O=mini.test" for number in range(4))
+    assert caught.value.want == f"a certificate issued under {names}"
+
+
+@pytest.mark.parametrize("basic", [None, x509.BasicConstraints(ca=False, path_length=None)])
+def test_an_issuer_says_that_it_is_an_authority(basic: x509.BasicConstraints | None) -> None:
+    """Whatever its key usage says: it may sign certificates."""
+    one = authority("no authority")
+    plain = Issuer(_cross(one, root(), basic=basic), one.key)
+    with pytest.raises(TrustError) as caught:
+        verify(leaf(by=plain), plain.certificate)
+    assert (caught.value.code, caught.value.got) == ("SM2023", "a certificate that may not issue others")
+
+
+def _cross(
+    subject: Issuer,
+    by: Issuer,
+    *,
+    basic: x509.BasicConstraints | None = _AUTHORITY,
+) -> x509.Certificate:
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject.certificate.subject)
         .issuer_name(by.certificate.subject)
@@ -98,10 +135,10 @@ def _cross(subject: Issuer, by: Issuer) -> x509.Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - timedelta(days=1))
         .not_valid_after(NOW + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(usage(issue=True), critical=True)
-        .sign(by.key, hashes.SHA256())
     )
+    builder = builder if basic is None else builder.add_extension(basic, critical=True)
+    return builder.sign(by.key, hashes.SHA256())
 
 
 def test_self_issued_certificates_do_not_count_for_a_paths_length() -> None:
@@ -153,6 +190,16 @@ def test_a_leaf_for_time_stamps_is_for_nothing_else() -> None:
     assert code(stamping, anchors=anchors, purpose="code-signing") == "SM2023"
 
 
+def test_a_commitment_is_enough_for_time_stamps_and_for_nothing_else() -> None:
+    anchors, may = (sigstore().tsa_root.certificate,), usage(commit=True)
+    assert verify(sigstore().tsa_certificate(may=may), anchors=anchors, purpose="time-stamping").path
+    one = sigstore().tsa_certificate(may=may, uses=[ExtendedKeyUsageOID.CODE_SIGNING])
+    purposes: tuple[Purpose, ...] = ("notary", "code-signing")
+    for purpose in purposes:
+        assert code(one, anchors=anchors, purpose=purpose) == "SM2023"
+    assert code(sigstore().tsa_certificate(may=usage()), anchors=anchors, purpose="time-stamping") == "SM2023"
+
+
 @pytest.mark.parametrize(
     "key", [ec.generate_private_key(ec.SECP224R1()), rsa.generate_private_key(65537, 1024)], ids=["p224", "rsa1024"]
 )
@@ -174,48 +221,3 @@ def test_what_is_no_certificate(raw: bytes) -> None:
 def test_attributes_are_those_that_stand_once() -> None:
     one = leaf(subject=[("CN", "a"), ("O", "b"), ("OU", "c"), ("OU", "d")])
     assert certificate.attributes(certificate.read(der(one))) == {"CN": "a", "O": "b"}
-
-
-def test_every_claim_of_a_certificate_is_read_by_its_name() -> None:
-    from secmount.trust.claims import CLAIMS
-
-    claims = [(arc, f"value of {named}") for named, arc in CLAIMS.items()]
-    found = fulcio.read(certificate.read(der(sigstore().certificate(p256(), claims=claims))))
-    assert found.claims == {named: f"value of {named}" for named in CLAIMS}
-
-
-@pytest.mark.parametrize("issuer", ["https://a b", "https://a\u200b", "\u202ehttps://a"])
-def test_an_issuer_that_does_not_print_is_none(issuer: str) -> None:
-    with pytest.raises(TrustError) as caught:
-        fulcio.read(certificate.read(der(sigstore().certificate(p256(), issuer=issuer))))
-    assert caught.value.code == "SM2024"
-
-
-def test_an_empty_issuer_is_none() -> None:
-    empty = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8"), b"\x0c\x00")
-    with pytest.raises(TrustError) as caught:
-        fulcio.read(certificate.read(der(sigstore().certificate(p256(), issuer=None, more=[(empty, False)]))))
-    assert caught.value.code == "SM2024"
-
-
-@pytest.mark.parametrize("older", [None, "https://token.actions.githubusercontent.com"])
-def test_the_older_issuer_extension_may_be_missing_or_alone(older: str | None) -> None:
-    made = sigstore().certificate(p256(), issuer_text=older)
-    assert fulcio.read(certificate.read(der(made))).issuer == "https://token.actions.githubusercontent.com"
-    alone = sigstore().certificate(p256(), issuer=None, issuer_text="https://a")
-    assert fulcio.read(certificate.read(der(alone))).issuer == "https://a"
-
-
-def test_user_names_are_identities_and_other_names_are_none() -> None:
-    kind = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
-    user = x509.OtherName(kind, b"\x0c\x05ann!x")
-    assert fulcio.read(certificate.read(der(sigstore().certificate(p256(), [user])))).name == "ann!x"
-    for other in (
-        x509.OtherName(x509.ObjectIdentifier("1.2.3"), b"\x0c\x01a"),
-        x509.OtherName(kind, b"\x16\x01a"),
-        x509.DNSName("a.test"),
-        x509.RFC822Name("a\n@a.test"),
-    ):
-        with pytest.raises(TrustError) as caught:
-            fulcio.read(certificate.read(der(sigstore().certificate(p256(), [other]))))
-        assert caught.value.code == "SM2024"

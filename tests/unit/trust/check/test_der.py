@@ -8,30 +8,37 @@ from secmount.trust.check import der
 from secmount.trust.check.der import INTEGER, OCTETS, OID, SEQUENCE
 from tests.support import rfc3161
 
+_CUT, _LENGTH = "cut off, or a tag of several bytes", "a length that is not the shortest"
+
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "words"),
     [
-        b"",
-        b"\x30",
-        b"\x30\x01",
-        b"\x30\x00\x00",
-        b"\x04\x00",
-        b"\x30\x80\x00\x00",
-        b"\x30\x81\x7f" + bytes(127),
-        b"\x30\x82\x00\x80" + bytes(128),
-        b"\x30\x85\x00\x00\x00\x00\x01\x00",
-        b"\x30\x81",
-        b"\x3f\x81\x00\x00",
+        (b"", _CUT),
+        (b"\x30", _CUT),
+        (b"\x3f\x00", _CUT),
+        (b"\x3f\x81\x00\x00", _CUT),
+        (b"\x30\x01", "cut off"),
+        (b"\x30\x81\x80", "cut off"),
+        (b"\x30\x00\x00", "1 bytes after the end"),
+        (b"\x04\x00", "tag 0x04 instead of 0x30"),
+        (b"\x30\x80\x00\x00", _LENGTH),
+        (b"\x30\x80" + bytes(128), _LENGTH),
+        (b"\x30\x81\x7f" + bytes(127), _LENGTH),
+        (b"\x30\x82\x00\x80" + bytes(128), _LENGTH),
+        (b"\x30\x85\x00\x00\x00\x00\x01\x00", _LENGTH),
+        (b"\x30\x85\x01\x00\x00\x00\x00", _LENGTH),
+        (b"\x30\x81", _LENGTH),
+        (b"\x30\x82\x80", _LENGTH),
     ],
-    ids=range(11),
+    ids=range(16),
 )
-def test_what_is_no_sequence(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
+def test_what_is_no_sequence(data: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}$"):
         der.read(data, SEQUENCE)
 
 
-@pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 65535, 65536])
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 65535, 65536, 1 << 24])
 def test_lengths_are_written_and_read_in_their_shortest_form(size: int) -> None:
     data = der.wrap(OCTETS, bytes(size))
     assert data == rfc3161.octets(bytes(size))
@@ -46,9 +53,21 @@ def test_integers(octets: bytes, value: int) -> None:
     assert der.read(der.wrap(INTEGER, octets), INTEGER).integer() == value
 
 
-@pytest.mark.parametrize("octets", [b"", b"\x00\x00", b"\x00\x7f", b"\xff\xff", b"\xff\x80"])
-def test_integers_with_padding(octets: bytes) -> None:
-    with pytest.raises(ValueError, match="integer"):
+_PADDED = "an integer with padding"
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        (b"", "no integer"),
+        (b"\x00\x00", _PADDED),
+        (b"\x00\x7f", _PADDED),
+        (b"\xff\xff", _PADDED),
+        (b"\xff\x80", _PADDED),
+    ],
+)
+def test_integers_with_padding(octets: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}$"):
         der.read(der.wrap(INTEGER, octets), INTEGER).integer()
 
 
@@ -84,6 +103,6 @@ def test_children_are_those_that_belong_there() -> None:
             whole.children(*tags)
     with pytest.raises(ValueError, match="belong"):
         whole.exactly(INTEGER)
-    for method in (whole.integer, whole.oid):
-        with pytest.raises(ValueError, match="no "):
+    for method, words in ((whole.integer, "no integer"), (whole.oid, "no object identifier")):
+        with pytest.raises(ValueError, match=f"^{words}$"):
             method()

@@ -81,6 +81,20 @@ def code(entry: LogEntry, made: Made, logs: tuple[Log, ...] = LOGS, **more: Any)
     return caught.value.code
 
 
+def test_a_log_that_is_not_known_is_named_beside_four_that_are() -> None:
+    entry, made = pair()
+    entry = replace(entry, log_id=b"\0" * 40)
+    five = tuple(replace(LOGS[0], url=f"https://log{number}") for number in range(5))
+    for logs, want in (
+        ((), "one of no log"),
+        (five, "one of https://log0, https://log1, https://log2, https://log3"),
+    ):
+        with pytest.raises(TrustError) as caught:
+            log.verify(entry, made, logs)
+        found = caught.value
+        assert (found.code, found.got, found.want) == ("SM2028", f"an entry of log {'00' * 32}", want)
+
+
 def test_a_promise_alone_or_a_proof_alone_is_enough() -> None:
     entry, made = pair()
     assert log.verify(replace(entry, proof=None), made, LOGS) == TIME

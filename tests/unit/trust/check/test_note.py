@@ -58,6 +58,9 @@ def test_a_node_is_no_entry() -> None:
         ("http://127.0.0.1:3000", "127.0.0.1:3000", "127.0.0.1:3000"),
         ("http://[::1]:3000", "[::1]", "[::1]"),
         ("https://mini.test/logs/2", "mini.test/logs/2", "mini.test/logs/2"),
+        ("https://mini.test:1/logs/2/", "mini.test:1/logs/2", "mini.test:1/logs/2"),
+        ("https://mini.test:1/logs/2", "mini.test:1", "mini.test:1"),
+        ("https://mini.test/logX", "mini.test/logX", "mini.test/logX"),
         ("mini.test", "mini.test", "mini.test"),
     ],
 )
@@ -77,6 +80,8 @@ def test_a_log_signs_under_the_names_of_its_address(url: str, name: str, origin:
         ("https://mini.test", "mini.test - 1", "mini.test - 1"),
         ("https://other.test", "mini.test", "mini.test"),
         ("https://mini.test:1", "mini.test:2", "mini.test:2"),
+        ("https://mini.test/logs/2", "mini.test/logs", "mini.test/logs"),
+        ("https://mini.test/logs/2", "mini.test/logs/3", "mini.test/logs/3"),
         ("", "mini.test", "mini.test"),
     ],
 )
@@ -103,32 +108,53 @@ def test_cosignatures_beside_the_logs_own_change_nothing() -> None:
     assert note.signed_by(found, LOG)
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        "",
-        "\n\n",
-        text(),
-        text() + "\n",
-        SIG.note(text())[:-1],
-        SIG.note(text()) + "\n",
-        SIG.note(text(size="-1")),
-        SIG.note(text(size="09")),
-        SIG.note(text(size="9 ")),
-        SIG.note(text(size="1" * 20)),
-        SIG.note(text(root="====")),
-        SIG.note(text(origin="")),
-        SIG.note("mini.test\n"),
-        SIG.note("mini.test\n9\n"),
-        SIG.note(text()).replace("\u2014", "-"),
-        SIG.note(text()).replace(" mini.test", "  mini.test"),
-        text() + "\n\u2014 mini.test AAAA\n",
-        text() + "\n\u2014 mini.test " + base64.b64encode(b"abcd").decode() + "\n",
-        SIG.note(text(more="line\n" * 200)),
-        SIG.note(text(more="x" * note.NOTE_LIMIT + "\n")),
-    ],
-    ids=range(20),
+_NO_NOTE, _NO_HEAD, _NO_MARK = (
+    "a checkpoint that is no signed note",
+    "a checkpoint without origin, size and root",
+    "a checkpoint with a line that is no signature",
 )
-def test_what_is_no_checkpoint(broken: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ("", _NO_NOTE),
+        ("\n\n", _NO_NOTE),
+        (text(), _NO_NOTE),
+        (text() + "\n", _NO_NOTE),
+        (SIG.note(text())[:-1], _NO_NOTE),
+        (SIG.note(text()) + "\n", _NO_MARK),
+        (SIG.note(text(more="\nbehind a gap\n")), _NO_MARK),
+        (SIG.note(text(size="-1")), _NO_HEAD),
+        (SIG.note(text(size="09")), _NO_HEAD),
+        (SIG.note(text(size="9 ")), _NO_HEAD),
+        (SIG.note(text(size="1" * 20)), _NO_HEAD),
+        (SIG.note(text(root="====")), "."),
+        (SIG.note(text(origin="")), _NO_HEAD),
+        (SIG.note("mini.test\n"), _NO_HEAD),
+        (SIG.note("mini.test\n9\n"), _NO_HEAD),
+        (SIG.note(text()).replace("\u2014", "-"), _NO_MARK),
+        (SIG.note(text()).replace(" mini.test", "  mini.test"), _NO_MARK),
+        (text() + "\n\u2014 mini.test AAAA\n", _NO_MARK),
+        (text() + "\n\u2014 mini.test " + base64.b64encode(b"abcd").decode() + "\n", _NO_MARK),
+        (SIG.note(text(more="line\n" * 200)), _NO_NOTE),
+        (SIG.note(text(more="line\n" * 63)) + f"\u2014 witness.test {b64(b'hint' + b'x')}\n" * 62, _NO_NOTE),
+        ("x" * (note.NOTE_LIMIT + 1), f"a checkpoint of {note.NOTE_LIMIT + 1} characters"),
+    ],
+    ids=range(22),
+)
+def test_what_is_no_checkpoint(broken: str, words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{words}"):
         note.read(broken)
+
+
+def test_what_just_is_one() -> None:
+    """At each limit: 128 lines, 64 KiB, and a signature of one byte, which then does not hold."""
+    witness = f"\u2014 witness.test {b64(b'hint' + b'x')}\n"
+    found = note.read(SIG.note(text(more="line\n" * 63)) + witness * 61)
+    assert found.signatures[1:] == (("witness.test", b"hint", b"x"),) * 61
+    assert note.signed_by(found, LOG)
+    plain = SIG.note(text(more="x\n"))
+    longest = plain.replace("x\n\n", "x" * (note.NOTE_LIMIT - len(plain) + 1) + "\n\n")
+    assert len(longest) == note.NOTE_LIMIT
+    assert note.read(longest).origin == "mini.test"
