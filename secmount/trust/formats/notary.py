@@ -89,8 +89,9 @@ def parse(raw: bytes, *, declared: str) -> Claim:
 def header(raw: bytes) -> Header:
     """Read a protected header; raise `TrustError` SM2060, SM2061, SM2062.
 
-    Each header that restricts must stand in `crit`, and whatever stands there must be known. One that is neither
-    critical nor known is only the signer's word for somebody else.
+    Each header that restricts must stand in `crit`, and whatever stands there must be known, as must what is Notary's:
+    its plugins restrict, also where a signer forgot to say so. Another that is neither critical nor known is only the
+    signer's word for somebody else.
     """
     value = _object(raw, "protected header")
     algorithm, crit = value.get("alg"), value.get("crit")
@@ -101,6 +102,7 @@ def header(raw: bytes) -> Header:
     if not isinstance(crit, list) or not all(isinstance(name, str) for name in crit) or len(set(crit)) != len(crit):
         raise _malformed("crit", repr(crit), "a list of headers, each once")
     unknown = [name for name in crit if name not in (_SCHEME, _EXPIRY)]
+    unknown += [name for name in value if name.startswith(_PREFIX) and name not in (_SCHEME, _TIME, _EXPIRY)]
     scheme = value.get(_SCHEME)
     if isinstance(scheme, str) and scheme != _X509:
         raise TrustError("SM2062", got=scheme, want=_X509)

@@ -113,6 +113,13 @@ NOTARY = tuple(
             made(edit_header=lambda head: head["crit"].append("io.cncf.notary.verificationPlugin")),
             company,
         ),
+        (
+            "notary-plugin-loose",
+            "a plugin that must verify, too, and is not marked as critical",
+            "SM2061",
+            made(edit_header=put("io.cncf.notary.verificationPlugin", to="com.example.plugin")),
+            company,
+        ),
         ("notary-crit-none", "a header without crit", "SM2060", made(edit_header=remove("crit")), company),
         ("notary-crit-empty", "a scheme that is not critical", "SM2060", made(edit_header=put("crit", to=[])), company),
         (
