@@ -21,7 +21,7 @@ from tests.support.examples import examples
 from tests.support.layouts import BUNDLE, OCI_MANIFEST, Json, describe, encode
 from tests.unit.trust.bench import MODEL, OTHER, RELEASE, evidence, signed
 
-CODES = ("SM2", "SM5")
+CODES = ("SM2", "SM5", "SM4014")  # the last: a referrer may name a blob that nobody has
 GOOD = signed(repository="ghcr.io/acme/model", signed_at="2026-11-24T00:00:00Z", annotations={"team": "ml"})
 TRUTH = evidence(GOOD).signatures[0]
 
