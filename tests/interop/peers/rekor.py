@@ -38,7 +38,7 @@ def newer(folder: Path) -> Iterator[Log]:
 def older(folder: Path) -> Iterator[Log]:
     """Run Rekor v1 over a Trillian in memory, with `rekor.key`: its entries are promised, and proved."""
     (port,) = free_ports(1)
-    with _trillian() as (at, tree):
+    with _trillian(folder / "trillian.log") as (at, tree):
         words = ["serve", "--rekor_server.address", HOST, "--rekor_server.hostname", HOST, "--port", str(port)]
         words += ["--rekor_server.signer", "rekor.key", "--enable_retrieve_api=false", "--log_type", "prod"]
         words += ["--trillian_log_server.address", HOST, "--trillian_log_server.port", at]
@@ -48,8 +48,12 @@ def older(folder: Path) -> Iterator[Log]:
 
 
 @contextmanager
-def _trillian() -> Iterator[tuple[str, str]]:
-    process = subprocess.Popen([tool("trillian")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={})
+def _trillian(log: Path) -> Iterator[tuple[str, str]]:
+    """Run one; give its port, and the id of its tree."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [tool("trillian")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True, env={}
+        )
     try:
         assert process.stdout is not None
         address, tree = process.stdout.readline().split()
