@@ -135,7 +135,7 @@ def decide(
         decision,
         verdict="allowed",
         approved=answer.approved,
-        withheld=_withheld(resolution, rule, answer),
+        withheld=_withheld(resolution, rule),
         exec=rule.exec and answer.exec and exec_asked,
         newest_ms=given.newest_ms,
     )
@@ -252,12 +252,12 @@ def _obligations(policy: Policy, rule: Rule, given: Credit) -> Obligations:
     )
 
 
-def _withheld(resolution: Resolution, rule: Rule, answer: Answer) -> tuple[Withheld, ...]:
-    """Name the file layers that are not approved; their paths hide what earlier layers had there."""
+def _withheld(resolution: Resolution, rule: Rule) -> tuple[Withheld, ...]:
+    """Name the file layers that the rule leaves out; their paths hide what earlier layers had there."""
     withheld: list[Withheld] = []
     for position, layer in enumerate(resolution.manifest.layers):
-        if position not in answer.approved:
-            found = shape(layer, position, resolution.manifest)
-            pattern = recheck.excluded(found, rule)
-            withheld.append(Withheld(found.path or "", f"exclude {pattern.text if pattern else ''}".strip()))
+        found = shape(layer, position, resolution.manifest)
+        pattern = recheck.excluded(found, rule)
+        if found.path is not None and pattern is not None:
+            withheld.append(Withheld(found.path, f"exclude {pattern.text}"))
     return tuple(withheld)

@@ -66,9 +66,9 @@ def gather(
     by = _By(signers, now_ms, root, memory)
     results: list[_Result] = []
     truncated = False
-    for about in (resolution.manifest, resolution.index):
-        if about is None:
-            continue
+    index = () if resolution.index is None else (resolution.index,)
+    documents: tuple[Manifest | Index, ...] = (resolution.manifest, *index)
+    for about in documents:
         for found in _find(about, source, elsewhere, lambda: len(results) >= SIGNATURES_LIMIT):
             if isinstance(found, More):
                 truncated = True

@@ -42,14 +42,14 @@ class Remembered(Protocol):
 def key(material: Material, about: Digest, signers: Mapping[str, Signer], root: TrustRoot | None) -> str:
     """Name everything that judging `material` about the artifact depends on but for the time."""
     layer = material.layer
-    parts = {
-        "maker": [secmount.__version__, FORM],
-        "about": str(about),
-        "material": [material.format, layer.media_type, str(layer.digest), dict(layer.annotations), material.own],
-        "carrier": str(material.manifest.digest),
-        "signers": {name: _signer(signer) for name, signer in signers.items()},
-        "root": None if root is None else _root(root),
-    }
+    parts = [
+        [secmount.__version__, FORM],
+        str(about),
+        [material.format, layer.media_type, str(layer.digest), dict(layer.annotations), material.own],
+        str(material.manifest.digest),
+        {name: _signer(signer) for name, signer in signers.items()},
+        None if root is None else _root(root),
+    ]
     return f"sha256:{hashlib.sha256(canonical.encode(parts)).hexdigest()}"
 
 
@@ -94,12 +94,9 @@ def note(memory: Remembered, name: str, judged: Judged) -> None:
         memory.put(name, raw.decode())
 
 
-def _signer(signer: Signer) -> dict[str, Any]:
-    """Give every field of a signer: one that is added later is covered, or refused."""
-    value: dict[str, Any] = {"kind": type(signer).__name__}
-    for field in fields(signer):
-        value[field.name] = _part(getattr(signer, field.name))
-    return value
+def _signer(signer: Signer) -> list[Any]:
+    """Give a signer's kind and every field: one that is added later is covered, or refused."""
+    return [type(signer).__name__, {field.name: _part(getattr(signer, field.name)) for field in fields(signer)}]
 
 
 def _part(value: Any) -> Any:
@@ -115,7 +112,7 @@ def _part(value: Any) -> Any:
         case Mapping():
             return {name: _part(one) for name, one in value.items()}
         case _:  # an identity pattern
-            return [type(value).__name__, value.text]
+            return value.text
 
 
 def _root(root: TrustRoot) -> list[Any]:
@@ -139,15 +136,16 @@ def _written(value: Any) -> Any:
 
 
 def _decode(kind: type[Any], row: dict[str, Any]) -> Any:
+    """Make a value of what was written; what is raised otherwise `recall` catches, and nobody reads."""
     names = {field.name for field in fields(kind)}
     if set(row) != names:
-        raise ValueError("other fields")
+        raise ValueError
     return kind(**{name: _READ.get(name, _plain)(value) for name, value in row.items()})
 
 
 def _plain(value: Any) -> Any:
     if not isinstance(value, _PLAIN):
-        raise TypeError(f"{type(value).__name__}, where there is none")
+        raise TypeError
     return value
 
 

@@ -113,7 +113,7 @@ def _cases(asked: Question, pairs: Sequence[Pair]) -> Iterator[Files | None]:
 def _contradicted(resolution: Resolution, files: Files) -> bool:
     for position, layer in enumerate(resolution.manifest.layers):
         found = shape(layer, position, resolution.manifest)
-        plain = found.kind == "file" and found.compression == "none" and found.path is not None
-        if plain and files.get(found.path or "") != layer.digest:
+        plain = found.kind == "file" and found.compression == "none"
+        if plain and found.path is not None and files.get(found.path) != layer.digest:
             return True
     return False

@@ -60,6 +60,24 @@ def test_only_decide_makes_an_approval() -> None:
         Approved(artifact(), decision, Obligations(), object())
 
 
+@pytest.mark.parametrize("proof", [evidence(), evidence(signed("release"))])
+def test_what_a_decision_is_about(tmp_path: Path, proof: Evidence) -> None:
+    policy, resolution = rule(tmp_path / "p"), artifact()
+    chosen, answer = answer_of(policy, resolution, proof)
+    for more in ({}, {"memo": True}, {"memo": False}):
+        verdict = decide(
+            resolution, proof, policy, chosen, answer, decision_id=DECISION, now_ms=NOW, exec_asked=False, **more
+        )
+        decision = verdict.decision
+        assert verdict.resolution is resolution
+        assert (decision.id, decision.memo, decision.policy_revision) == (
+            DECISION,
+            more.get("memo", False),
+            policy.revision,
+        )
+        assert (decision.rule, decision.rule_line) == (policy.rules[0].name, policy.rules[0].line)
+
+
 def test_an_approval_cannot_be_changed_into_another(tmp_path: Path) -> None:
     verdict = judge(rule(tmp_path / "p"), artifact(), evidence(signed("release")))
     assert isinstance(verdict, Approved)

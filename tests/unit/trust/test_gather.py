@@ -127,6 +127,7 @@ def test_one_broken_referrer_does_not_break_the_others() -> None:
     assert [one.code for one in found.considered] == ["SM5001", "SM4014", "SM4014", "SM5010", "SM5002", None]
     assert [one.outcome for one in found.considered] == ["invalid"] * 5 + ["counts"]
     assert all(one.material for one in found.considered)
+    assert {(one.format, one.subject) for one in found.considered} == {("sigstore-bundle", MODEL.digest)}
 
 
 def test_a_broken_list_is_no_list() -> None:
@@ -222,6 +223,7 @@ def test_what_is_kept_makes_the_evidence_again() -> None:
         {"mediaType": row.media_type, "digest": str(row.digest), "size": row.size} for row in rows
     ]
     assert {row.artifact_type for row in rows} == {BUNDLE}
+    assert not any("org.opencontainers.image.ref.name" in row.annotations for row in rows)
     again = at(source)
     assert again.signatures == first.signatures
     assert set(again.considered) == set(first.considered)
@@ -241,6 +243,19 @@ def test_what_is_kept_is_bounded_and_begins_with_what_counts(monkeypatch: pytest
     assert bundles[0] == found.signatures[0].material
     assert 1 <= len(bundles) < 5
     assert sum(len(one.raw) for one in found.kept) <= 4000
+
+
+@pytest.mark.parametrize(("less", "lost"), [(0, 0), (1, 1)])
+def test_all_is_kept_that_the_limit_holds_and_broken_pieces_do_not_end_it(
+    monkeypatch: pytest.MonkeyPatch, less: int, lost: int
+) -> None:
+    broken = keys.refer(shelf.row_of(MODEL), b"not json")
+    given = (numbered(1), broken, numbered(2))
+    whole = evidence(*given).kept
+    assert len([one for one in whole if one.descriptor.media_type == BUNDLE]) == 2
+    monkeypatch.setattr(module, "KEPT_LIMIT", sum(len(one.raw) for one in whole) - less)
+    kept = evidence(*given).kept
+    assert len([one for one in kept if one.descriptor.media_type == BUNDLE]) == 2 - lost
 
 
 def test_a_config_of_its_own_is_not_taken_for_the_empty_one() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from secmount.errors import PolicyError
+from secmount.oci.descriptor import Descriptor
 from secmount.policy import folder
 from secmount.policy.decision import Approved
 from tests.support import facts, policies
@@ -127,6 +128,45 @@ def test_of_several_the_one_is_taken_that_the_manifest_does_not_contradict(tmp_p
     verdict = judge(policy, artifact(layer("model.bin")), evidence(older, stale))
     assert isinstance(verdict, Approved)
     assert verdict.obligations.files == stale.files
+
+
+GGUF = "application/vnd.cncf.model.weight.v1.gguf"  # named by its type and place: model-00001-of-00002.gguf
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (layer("m.tar", media_type=policies.TAR),),  # an archive
+        (layer("m.tar", media_type="application/vnd.acme.layer.v1.tar"),),  # perhaps one
+        (layer("m.bin", media_type="application/vnd.kitops.modelkit.model.v1.raw+gzip"),),
+    ],
+)
+def test_what_is_not_a_plain_file_contradicts_nothing(tmp_path: Path, layers: tuple[Descriptor, ...]) -> None:
+    """The digest of an archive, or of what is compressed, says nothing of the files: the newest comes first."""
+    policy = facts.load(tmp_path / "p", 'signers = ["release"]')
+    newest = model("release", {"a": "new"}, not_before=NOW)
+    older = model("release", {"a": "old"}, not_before=NOW - DAY)
+    older = replace(older, files={layers[0].annotations["org.opencontainers.image.title"]: layers[0].digest})
+    verdict = judge(policy, artifact(*layers), evidence(older, newest))
+    assert isinstance(verdict, Approved)
+    assert verdict.obligations.files == newest.files
+
+
+def test_files_that_are_named_by_their_place_are_compared_as_well(tmp_path: Path) -> None:
+    policy = facts.load(tmp_path / "p", 'signers = ["release"]')
+    rows = tuple(replace(layer(None, media_type=GGUF), digest=digest(text)) for text in "ab")
+    names = ("model-00001-of-00002.gguf", "model-00002-of-00002.gguf")
+    right = model("release", dict(zip(names, "ab", strict=True)), not_before=NOW - DAY)
+    swapped = model("release", dict(zip(names, "ba", strict=True)), not_before=NOW)
+    verdict = judge(policy, artifact(*rows), evidence(swapped, right))
+    assert isinstance(verdict, Approved)
+    assert verdict.obligations.files == right.files
+    withheld = judge(
+        facts.load(tmp_path / "q", 'signers = ["release"]\nexclude = ["*-00002-*"]'),
+        artifact(*rows),
+        evidence(signed("release")),
+    )
+    assert [row.path for row in withheld.decision.withheld] == [names[1]]
 
 
 @pytest.mark.parametrize(

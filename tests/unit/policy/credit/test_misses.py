@@ -12,7 +12,7 @@ from secmount.policy.decision import Approved
 from secmount.trust.evidence import Considered, Evidence
 from tests.support import facts
 from tests.support.facts import CI, CORP, GITHUB, PERSON, TAG, VSA, WORKFLOW, ann, certified, evidence, judge, keyless
-from tests.support.policies import KEYS, NOW, artifact, digest, signed
+from tests.support.policies import DAY, KEYS, NOW, artifact, digest, signed
 
 OTHER = CI.replace("ci-workflow", "ci-other").replace("**", "v2")
 EVERYBODY = CI + OTHER + PERSON + CORP
@@ -134,6 +134,22 @@ def test_why_a_root_is_not_believed(tmp_path: Path, updated: int | None, said: s
     allowed = judge(policy, artifact(), evidence(keyless(updated=NOW)))
     [shown] = [check for check in allowed.decision.checks if check.id == "root-age"]
     assert shown.got == "2026-09-21T14:13:20.000Z"
+
+
+def test_the_edges_of_a_roots_age(tmp_path: Path) -> None:
+    policy = facts.load(tmp_path / "p", 'signers = ["ci-workflow"]', signers=CI, top='[trust]\nmax-root-age = "30d"')
+    edges = (NOW - 30 * DAY - 1, NOW - 30 * DAY, NOW + 300_000, NOW + 300_001)
+    verdicts = [judge(policy, artifact(), evidence(keyless(updated=updated))) for updated in edges]
+    assert [isinstance(verdict, Approved) for verdict in verdicts] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("length", "shown"), [(198, '"' + "x" * 198 + '"'), (199, '"' + "x" * 199 + "…")])
+def test_a_long_value_of_a_statement_is_cut(tmp_path: Path, length: int, shown: str) -> None:
+    table = f'[[rules.attestations]]\ntype = "{VSA}"\nsigners = ["ci"]\nwhere = {{ "/a" = ["b"] }}'
+    policy = facts.load(tmp_path / "p", f'signers = ["release"]\n{table}')
+    verdict = judge(policy, artifact(), evidence(signed("release"), facts.statement(VSA, {"a": "x" * length}, "ci")))
+    first = next(check for check in verdict.decision.checks if not check.ok)
+    assert first.got == f'one by ci, but /a is {shown}, want "b"'
 
 
 def test_toml_to_add_for_an_identity_that_the_rule_does_not_name(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import pytest
 
 from secmount.errors import ContentError, RegistryError
 from secmount.oci.digest import Digest
+from secmount.oci.manifest import OCI_INDEX
 from secmount.trust import referrers
 from secmount.trust.gather import gather
 from tests.support import keys, layouts, legacy, modelsig, notary, shelf
-from tests.support.layouts import OCI_EMPTY, Json, describe
+from tests.support.layouts import OCI_EMPTY, OCI_MANIFEST, Json, describe
 from tests.support.shelf import Shelf
 from tests.unit.trust.attacks.formats.build import SUBJECT, looked_at, referring
 from tests.unit.trust.attacks.formats.legacy import GOOD
@@ -36,7 +37,7 @@ def test_model_sig_among_the_files_belongs_to_them(kind: str) -> None:
     (one,) = found.signatures
     assert one.files == {**DIGESTS, "model.sig": Digest.of(BUNDLE)}
     assert one.subject == carrying.digest
-    assert [part.raw for part in found.kept] == [BUNDLE]
+    assert [(part.descriptor.digest, part.raw) for part in found.kept] == [(Digest.of(BUNDLE), BUNDLE)]
 
 
 @pytest.mark.parametrize("title", ["Model.sig", "sub/model.sig", "model.sig ", None])
@@ -164,10 +165,11 @@ def test_a_manifest_at_a_tag_that_cannot_be_read() -> None:
     assert [one.code for one in gather(shelf.resolved(MODEL), source, signers()).considered] == ["SM5011"]
 
 
+@pytest.mark.parametrize("times", [2, 20])
 @pytest.mark.parametrize("kind", [layouts.BUNDLE, notary.JWS, notary.COSE])
-def test_two_signatures_in_one_referrer_are_none_whatever_it_calls_itself(kind: str) -> None:
+def test_two_signatures_in_one_referrer_are_none_whatever_it_calls_itself(kind: str, times: int) -> None:
     def edit(document: Json) -> None:
-        document["layers"] *= 2
+        document["layers"] *= times
 
     def make() -> keys.Signed:
         return keys.refer(
@@ -186,3 +188,47 @@ def test_what_is_at_a_tag_is_not_fetched_for_a_reader_who_has_enough() -> None:
     legacy.attach(source, SUBJECT, legacy.layer(GOOD, RELEASE))
     again = gather(shelf.resolved(MODEL), source, signers())
     assert (again.considered, again.truncated, len(source.asked)) == (found.considered, True, 128)
+
+
+def test_a_tag_whose_manifest_is_of_another_type_or_none_is_said_to_be_broken() -> None:
+    tag = SUBJECT.replace(":", "-") + ".sig"
+    source = Shelf()
+    row = legacy.attach(source, SUBJECT, legacy.layer(GOOD, RELEASE))
+    for raw, kind in ((source.blobs[row["digest"]], OCI_INDEX), (b"[]", OCI_MANIFEST)):
+        source.tags[tag] = source.put(raw, kind)
+        (one,) = gather(shelf.resolved(MODEL), source, signers()).considered
+        assert (one.outcome, str(one.material)) == ("invalid", source.tags[tag]["digest"])
+
+
+def test_a_referrer_of_another_type_than_listed_or_none_is_said_to_be_broken() -> None:
+    source, one = Shelf(), signed()
+    for raw, kind in ((one.manifest, OCI_INDEX), (b"[]", OCI_MANIFEST)):
+        source.lists[SUBJECT] = [source.put(raw, kind)]
+        (found,) = gather(shelf.resolved(MODEL), source, signers()).considered
+        assert (found.outcome, str(found.material)) == ("invalid", source.lists[SUBJECT][0]["digest"])
+
+
+def test_one_of_several_at_a_tag_that_is_gone_hides_no_other() -> None:
+    source = Shelf()
+    gone, good = legacy.layer(b"{}", RELEASE), legacy.layer(GOOD, RELEASE)
+    legacy.attach(source, SUBJECT, gone, good)
+    del source.blobs[str(Digest.of(b"{}"))]
+    found = gather(shelf.resolved(MODEL), source, signers())
+    assert [one.code for one in found.considered] == ["SM4014", None]
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, "SM5010"), (1, "SM5011")])
+def test_the_largest_that_is_read(more: int, code: str) -> None:
+    source, raw = Shelf(), b" " * ((1 << 20) + more)
+    source.lists[SUBJECT] = [source.put(raw, OCI_MANIFEST)]
+    source.attach(keys.refer(shelf.row_of(MODEL), raw), to=SUBJECT)
+    found = gather(shelf.resolved(MODEL), source, signers())
+    assert [one.code for one in found.considered] == [code, code]
+
+
+@pytest.mark.parametrize("kind", [layouts.BUNDLE, "application/vnd.cncf.notary.signature"])
+def test_what_calls_itself_a_signature_and_has_none_is_broken(kind: str) -> None:
+    def make() -> keys.Signed:
+        return keys.refer(shelf.row_of(MODEL), b"{}", layer_type="text/plain", artifact_type=kind)
+
+    assert [one.code for one in looked_at(referring(make), signers()).considered] == ["SM2002"]

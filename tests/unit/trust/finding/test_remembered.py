@@ -23,7 +23,7 @@ from secmount.trust.material import Material
 from secmount.trust.signer import KeylessSigner, KeySigner, Signer, X509Signer
 from tests.support import keys, legacy, modelsig, shelf
 from tests.support.keyless import Keyless
-from tests.support.layouts import Layout
+from tests.support.layouts import Layout, describe
 from tests.support.minisig import GITHUB
 from tests.support.shelf import Shelf
 from tests.unit.trust import corporate, world
@@ -32,7 +32,7 @@ from tests.unit.trust.attacks.formats.legacy import GOOD
 from tests.unit.trust.attacks.formats.models import FILES
 from tests.unit.trust.attacks.formats.notary import signed as notarized
 from tests.unit.trust.attacks.formats.statements import PROVENANCE
-from tests.unit.trust.bench import MODEL, RELEASE, STRANGER, signed, signer, signers
+from tests.unit.trust.bench import MODEL, OTHER, RELEASE, STRANGER, signed, signer, signers
 from tests.unit.trust.world import NOW_MS, plain_root
 
 
@@ -80,10 +80,33 @@ def test_what_is_remembered_is_the_same_evidence() -> None:
     assert len(first.signatures) == 5
     assert len(first.attestations) == 1
     assert first == look(source, Memory())
+    assert first == gather(shelf.resolved(MODEL), source, BY, now_ms=NOW_MS, root=plain_root())
     assert len(memory.rows) == 7  # all but what cannot be parsed
     again = look(source, memory)
     assert again == first
     assert len(memory.hits) == 7
+
+
+def test_another_root_or_artifact_is_judged_anew() -> None:
+    memory, source = Memory(), Shelf()
+    legacy.attach(source, SUBJECT, legacy.layer(GOOD, RELEASE))
+    legacy.attach(source, str(OTHER.digest), legacy.layer(GOOD, RELEASE))
+    assert look(source, memory).signatures
+    look(source, memory, root=world.root_of(world.sigstore(1)))
+    assert len(memory.rows) == 2
+    assert gather(shelf.resolved(OTHER), source, BY, now_ms=NOW_MS, root=plain_root(), memory=memory).signatures == ()
+    assert len(memory.rows) == 3
+
+
+def test_a_signature_among_the_files_is_remembered() -> None:
+    memory, source = Memory(), Shelf()
+    raw = modelsig.sign(FILES, RELEASE)
+    row = describe(raw, "application/octet-stream", annotations={"org.opencontainers.image.title": "model.sig"})
+    source.put(raw)
+    carrying = shelf.resolved(shelf.artifact("carrying", [row]))
+    first = gather(carrying, source, BY, memory=memory)
+    assert len(first.signatures) == len(memory.rows) == 1
+    assert gather(carrying, source, BY, memory=memory) == first == gather(carrying, source, BY)
 
 
 def test_nothing_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +134,14 @@ CHANGED: dict[str, Callable[[KeySigner], KeySigner]] = {
 }
 
 
+class _Other(KeySigner):
+    """A kind of signer that has the same fields."""
+
+
+def vars_of(signer: KeySigner) -> dict[str, Any]:
+    return {one.name: getattr(signer, one.name) for one in fields(signer)}
+
+
 def material(source: Shelf | None = None) -> Material:
     from secmount.trust import discovery
 
@@ -128,7 +159,8 @@ def test_every_field_of_a_signer_is_part_of_the_key() -> None:
         remembered.key(found, MODEL.digest, {"release": change(signer(RELEASE))}, None) for change in CHANGED.values()
     }
     names.add(remembered.key(found, MODEL.digest, signers(), None))
-    assert len(names) == len(CHANGED) + 1
+    names.add(remembered.key(found, MODEL.digest, {"release": _Other(**vars_of(signer(RELEASE)))}, None))
+    assert len(names) == len(CHANGED) + 2
 
 
 def test_identity_root_and_anchors_are_part_of_the_key() -> None:
@@ -140,7 +172,8 @@ def test_identity_root_and_anchors_are_part_of_the_key() -> None:
         replace(ci, identity=glob.identity("https://github.com/acme/other@refs/tags/**")),
         replace(ci, root=other_root),
         replace(ci, root=replace(ci.root, updated_ms=1)),
-        replace(ci, claims={}),
+        replace(ci, claims={"source-repository": "https://github.com/acme/model"}),
+        replace(ci, claims={"source-repository": "https://github.com/evil/model"}),
         corp,
         replace(corp, anchors=corp.stamp_anchors),
         replace(corp, stamp_anchors=()),
@@ -241,6 +274,28 @@ def test_every_field_comes_back() -> None:
     )
     remembered.note(memory, "x", judged)
     assert remembered.recall(memory, "x", digest) == judged
+
+
+def test_what_is_absent_comes_back_as_that() -> None:
+    memory = Memory()
+    judged = Judged(
+        Considered(None, "f", "unacceptable", subject=MODEL.digest),
+        (Signature("f", MODEL.digest, (), "p"),),
+        (Attestation("f", MODEL.digest, "t", None, (), "p"),),
+    )
+    remembered.note(memory, "x", judged)
+    assert remembered.recall(memory, "x", MODEL.digest) == judged
+
+
+@pytest.mark.parametrize(("less", "kept"), [(0, True), (1, False)])
+def test_what_is_remembered_has_a_limit(monkeypatch: pytest.MonkeyPatch, less: int, *, kept: bool) -> None:
+    memory, judged = Memory(), Judged(Considered(MODEL.digest, "f", "counts", got="ü", subject=MODEL.digest))
+    remembered.note(memory, "x", judged)
+    size = len(memory.rows["x"].encode())
+    monkeypatch.setattr(remembered, "_LIMIT", size - less)
+    assert remembered.recall(memory, "x", MODEL.digest) == (judged if kept else None)
+    remembered.note(memory, "y", judged)
+    assert ("y" in memory.rows) is kept
 
 
 def _full(kind: type[Any], digest: Digest) -> Any:
