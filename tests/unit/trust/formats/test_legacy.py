@@ -16,10 +16,11 @@ from tests.support.minisig import WORKFLOW, der
 from tests.support.shelf import Shelf
 from tests.unit.trust import world
 from tests.unit.trust.attacks.formats.attestations import Seen, alone, attestation, intoto, whole
-from tests.unit.trust.attacks.formats.build import SUBJECT, keyless, looked_at
+from tests.unit.trust.attacks.formats.build import SUBJECT, company, keyless, looked_at
 from tests.unit.trust.attacks.formats.legacy import GOOD, saying, tagged
 from tests.unit.trust.attacks.formats.statements import PROVENANCE, SUMMARY, VSA, attested
 from tests.unit.trust.bench import MODEL, RELEASE, STRANGER, signer, signers
+from tests.unit.trust.world import NOW_MS
 
 TAG = SUBJECT.replace(":", "-")
 BOTH = signers(signer(RELEASE), signer(STRANGER, "second"))
@@ -131,6 +132,19 @@ def test_an_attestation_that_was_logged_as_a_whole() -> None:
     (found,) = looked_at(attestation(logged=intoto()), keyless()).attestations
     assert (found.identity, found.time.not_after_source) == (WORKFLOW, "transparency log")
     assert looked_at(attestation(logged=intoto(), stamped=whole), keyless()).attestations
+
+
+@pytest.mark.parametrize("seen", [{"stamped": whole}, {"logged": intoto()}])
+def test_a_managed_key_has_the_time_of_whoever_saw_its_envelope(seen: Json) -> None:
+    (found,) = looked_at(attestation(managed=RELEASE, **seen), signers()).attestations
+    assert found.signers == ("release",) and found.time.not_after is not None
+
+
+def test_a_stamp_of_a_company_s_envelope_outlives_the_certificate() -> None:
+    ended = NOW_MS + 11 * 86_400_000
+    (found,) = looked_at(attestation(company=True, stamped=whole), company(), now_ms=ended).attestations
+    assert found.time.not_after_source == "timestamp authority"
+    assert not looked_at(attestation(company=True), company(), now_ms=ended).attestations
 
 
 @pytest.mark.parametrize("result", ["PASSED", "FAILED"])

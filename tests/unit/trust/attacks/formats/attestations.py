@@ -12,8 +12,8 @@ from typing import Any
 from tests.support import keys, legacy
 from tests.support.keyless import Keyless, Verifier
 from tests.support.layouts import Json, encode
-from tests.support.minisig import b64, p256, sha
-from tests.unit.trust import world
+from tests.support.minisig import b64, der, p256, sha
+from tests.unit.trust import corporate, world
 from tests.unit.trust.attacks.formats.build import SUBJECT, Edit, FormatAttack, Make, keyless, put, remove, void
 from tests.unit.trust.attacks.formats.legacy import GOOD, entry, tagged
 from tests.unit.trust.attacks.formats.statements import PROVENANCE
@@ -41,13 +41,15 @@ def attestation(
     logged: Logged | None = None,
     notes: Callable[[dict[str, str]], object] | None = None,
     payload: bytes = PAYLOAD,
+    managed: keys.KeyPair | None = None,
+    company: bool = False,
 ) -> Make:
-    """Attest by an identity as cosign did: stamped and logged as the two functions say."""
+    """Attest by an identity, a `managed` key or a `company` as cosign did: stamped and logged as the functions say."""
 
     def make(source: Any) -> None:
-        key, sigstore = p256(), world.sigstore()
-        certificate = sigstore.certificate(key)
-        plain = Keyless(statement=payload, rekor=0, key=key, certificate=certificate)
+        key, sigstore = managed.private if managed else p256(), world.sigstore()
+        certificate = None if managed else corporate.leaf(key) if company else sigstore.certificate(key)
+        plain = Keyless(statement=payload, rekor=0, key=key, certificate=certificate, managed=managed is not None)
         bundle = json.loads(world.made(plain))
         envelope = bundle["dsseEnvelope"]
         signature = base64.b64decode(envelope["signatures"][0]["sig"])
@@ -59,6 +61,8 @@ def attestation(
         if logged:
             material["tlogEntries"] = [sigstore.entry(logged(made), at=sigstore.now + _LATER)]
         beside = legacy.annotated(json.dumps(bundle).encode())
+        if company:
+            beside[legacy.CHAIN] = legacy.pem(der(corporate.issuing().certificate))
         if notes:
             notes(beside)
         void(legacy.attach(source, SUBJECT, legacy.attested(envelope, **beside), suffix=".att"))
