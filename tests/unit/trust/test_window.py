@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from secmount.trust.check.window import outside
+from secmount.trust.check.window import outside, revoked
 from secmount.trust.evidence import SignatureTime
 from tests.support import keys
 from tests.unit.trust.bench import signer
@@ -34,10 +34,13 @@ def test_a_bound_without_an_attested_time_fails(bound: str) -> None:
 def test_from_is_within_and_until_is_not(ms: int, fits: bool) -> None:
     missed = outside(signer(KEY, valid_from=1000, valid_until=2000), at(ms))
     assert (missed is None) is fits
+    both = "first seen not before 1970-01-01T00:00:01.000Z and before 1970-01-01T00:00:02.000Z"
+    assert missed is None or missed[1] == both
 
 
 @pytest.mark.parametrize(("ms", "fits"), [(1999, True), (2000, False), (3000, False)])
 def test_revoked_since(ms: int, fits: bool) -> None:
-    missed = outside(signer(KEY, revoked_since=2000), at(ms))
-    assert (missed is None) is fits
+    for ask in (outside, revoked):
+        missed = ask(signer(KEY, revoked_since=2000), at(ms))
+        assert (missed is None) is fits
     assert missed is None or missed[1] == "first seen before its revocation at 1970-01-01T00:00:02.000Z"
