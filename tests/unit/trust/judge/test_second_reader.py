@@ -18,7 +18,7 @@ from secmount.trust.sigstore import opinion
 from tests.support.keyless import Keyless
 from tests.support.minisig import GITHUB, NOW, WORKFLOW
 from tests.unit.trust import corporate, world
-from tests.unit.trust.bench import MODEL
+from tests.unit.trust.bench import MODEL, RELEASE, signer
 from tests.unit.trust.world import STATEMENT, judged, made, plain_root
 
 # What sigstore-python has a form for, and how often rfc3161-client is asked in the end.
@@ -84,8 +84,8 @@ def test_one_of_the_two_issuer_extensions_is_enough(how: dict[str, Any]) -> None
 def test_a_long_name_is_one_too() -> None:
     """From 128 bytes on, the length in the DER around a user name is no UTF-8."""
     name = WORKFLOW.replace("release.yml", f"{'release' * 20}.yml")
-    signer = world.signer(pattern=name)
-    assert judged(made(certifying={"san": [x509.UniformResourceIdentifier(name)]}), signer).signatures
+    raw = made(certifying={"san": [x509.UniformResourceIdentifier(name)]})
+    assert judged(raw, world.signer(pattern=name)).signatures
 
 
 def test_a_stamp_that_rfc3161_client_refuses_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,5 +95,7 @@ def test_a_stamp_that_rfc3161_client_refuses_does_not_count(monkeypatch: pytest.
     monkeypatch.setattr(stamp, "_second", refuse)
     alone = judged(made(Keyless(statement=STATEMENT, rekor=0, stamps=1)))
     assert (alone.signatures, alone.considered.code) == ((), "SM2029")
+    keyed = made(Keyless(statement=STATEMENT, key=RELEASE.private, managed=True, rekor=0, stamps=1))
+    assert judged(keyed, signer(RELEASE), root=plain_root()).signatures[0].time.not_after is None
     corp = corporate.judged(corporate.claim(corporate.leaf(), stamps=[NOW]), corporate.stamping())
     assert (corp.signatures, corp.considered.code) == ((), "SM2029")

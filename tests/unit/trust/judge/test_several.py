@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -66,9 +67,11 @@ def test_a_revoked_subject_does_not_count_elsewhere_when_its_own_signer_cannot_j
     """Anyone can put a foreign stamp beside a signature, which only those read who name a timestamp authority."""
     foreign = corporate.claim(corporate.leaf(), stamps=[NOW], foreign=True)
     stale = corporate.signer("revoked", crl=corporate.revoking(end=NOW), **bounds)
+    older = corporate.leaf(start=NOW - timedelta(days=40))  # than its issuer is: no path at the time it began
     for revoked, made in (
         (corporate.stamping("revoked", **bounds), foreign),
         (stale, corporate.claim(corporate.leaf())),
+        (stale, corporate.claim(older)),
     ):
         assert corporate.judged(made, _elsewhere("other")).signatures
         found = corporate.judged(made, revoked, _elsewhere("other"))

@@ -60,6 +60,13 @@ def test_the_earliest_of_several_stamps_counts() -> None:
     assert found.time.not_after == NOW_MS - 2 * 86_400_000
 
 
+def test_a_stamp_of_the_envelope_is_one_of_the_signature_in_it() -> None:
+    made = replace(claim(leaf()), envelope=b"envelope", stamps=(sigstore().stamp(b"envelope", NOW - DAY),))
+    (found,) = judged(made, stamping()).signatures
+    assert found.time.not_after == NOW_MS - 86_400_000
+    assert code(judged(replace(made, envelope=b"another"), stamping())) == "SM2029"
+
+
 def test_stamps_under_a_policy_without_an_authority_are_not_read() -> None:
     (found,) = judged(claim(leaf(), stamps=[NOW], foreign=True)).signatures
     assert found.time.not_after is None

@@ -181,6 +181,14 @@ def test_a_repository_cannot_lead_through_roots_without_end(place: Place) -> Non
     assert len([path for path in place.repository.asked if path.endswith(".root.json")]) == 64
 
 
+def test_a_fault_that_nobody_knows_is_a_refusal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bytes:
+        raise KeyError
+
+    monkeypatch.setattr(update, "_target", fail)
+    assert place.refused().got == "KeyError: no more is known"
+
+
 def test_a_repository_is_told_who_asks(place: Place) -> None:
     place.update()
     assert {agent.partition("/")[0] for agent in place.repository.agents} == {"secmount python-tuf"}
