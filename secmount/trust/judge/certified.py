@@ -143,14 +143,14 @@ def _step(err: TrustError) -> int:
 def _standing(fits: list[_Fit], said: Meaning) -> list[_Fit]:
     """Give those of `fits` that have signers in force; raise `TrustError` SM2015 if none has."""
     standing: list[_Fit] = []
-    missed: TrustError | None = None
+    missed: list[TrustError] = []
     for fit in fits:
         try:
             standing.append(replace(fit, holder=_held(fit, said)))
         except TrustError as err:
-            missed = missed or err
-    if missed is not None and not standing:
-        raise missed
+            missed.append(err)
+    if missed and not standing:
+        raise missed[0]
     return standing
 
 

@@ -183,10 +183,10 @@ def test_a_repository_cannot_lead_through_roots_without_end(place: Place) -> Non
 
 def test_a_fault_that_nobody_knows_is_a_refusal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> bytes:
-        raise KeyError
+        raise KeyError("version")
 
     monkeypatch.setattr(update, "_target", fail)
-    assert place.refused().got == "KeyError: no more is known"
+    assert place.refused().got == "KeyError: 'version'"
 
 
 def test_a_repository_is_told_who_asks(place: Place) -> None:
