@@ -74,8 +74,9 @@ def test_a_revoked_subject_does_not_count_elsewhere_when_its_own_signer_cannot_j
         (stale, corporate.claim(older)),
     ):
         assert corporate.judged(made, _elsewhere("other")).signatures
-        found = corporate.judged(made, revoked, _elsewhere("other"))
-        assert (found.signatures, found.considered.code) == ((), code)
+        for also in ([], [corporate.signer("renamed", subject={"CN": "another"})]):
+            found = corporate.judged(made, revoked, *also, _elsewhere("other"))
+            assert (found.signatures, found.considered.code) == ((), code)
 
 
 def test_a_revoked_subject_of_another_authority_is_somebody_else() -> None:
