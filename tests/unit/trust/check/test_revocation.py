@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -81,3 +81,28 @@ def test_four_of_the_lists_that_do_not_decide_are_named() -> None:
     stale = "a list of CN=corp issuing,O=mini.test from 2026-10-30T12:00:00.000Z until 2026-10-31T12:00:00.000Z"
     lists = revoking(start=NOW - 2 * DAY, end=NOW - DAY) * 5
     assert refused(lists) == ("SM2038", ", ".join([stale] * 4))
+
+
+def ended(at: datetime) -> Verified:
+    """Give the path of a certificate that ended, as it was while it lasted."""
+    offered = (der(leaf(end=at)), der(issuing().certificate))
+    return chain.verify(offered, (der(root().certificate),), at_ms=NOW_MS - 86_400_000, purpose="notary")
+
+
+def test_a_list_must_name_a_certificate_to_its_last_instant() -> None:
+    both = revoking() + revoking(by=root())
+    revocation.check(ended(NOW), both, now_ms=NOW_MS)
+    with pytest.raises(TrustError, match="SM2038"):
+        revocation.check(ended(NOW - timedelta(seconds=1)), both, now_ms=NOW_MS)
+
+
+def test_only_the_extension_for_that_says_that_ended_certificates_are_kept() -> None:
+    """X.509's expiredCertsOnCRL; a time in another extension is about something else."""
+    for oid, kept in (("2.5.29.60", True), ("2.5.29.61", False)):
+        kind = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), tlv(0x18, b"20260101000000Z"))
+        lists = revoking(more=[(kind, False)]) + revoking(by=root())
+        if kept:
+            revocation.check(ended(NOW - DAY / 2), lists, now_ms=NOW_MS)
+        else:
+            with pytest.raises(TrustError, match="SM2038"):
+                revocation.check(ended(NOW - DAY / 2), lists, now_ms=NOW_MS)
