@@ -16,12 +16,13 @@ from secmount.policy.decision import Approved
 from secmount.registry.source import CONFIG_LIMIT
 from secmount.store.cas import Store
 from secmount.store.pull import Held
-from secmount.tree import cache, denied, dump, links, obligations, portable, select
+from secmount.tree import cache, dump, links, portable, select
 from secmount.tree.archive.entry import Layer
 from secmount.tree.dump import walk
 from secmount.tree.flatten import flatten
 from secmount.tree.limits import Limits
 from secmount.tree.node import Directory, Dropped, File, Symlink, Tree
+from secmount.tree.obligations import denied, finished
 from secmount.tree.options import Options
 from secmount.tree.unpack import Request, unpack
 
@@ -54,10 +55,10 @@ def _assemble(held: Held, store: Store, options: Options, key: str) -> Tree:
         limits = replace(limits, unpacked=min(limits.unpacked, asked.max_unpacked_size))
     flat = flatten(_layers(approved, store, limits), on_conflict=options.on_conflict)
     denied.check_files(flat.root, asked.forbid_digests, store)
-    root, withheld = obligations.meet(flat.root, asked)
+    root, withheld = finished.meet(flat.root, asked)
     withheld += tuple((item.path, item.reason) for item in approved.decision.withheld)
     if asked.files is not None:
-        obligations.check_files(root, asked.files, withheld, partial=asked.files_partial)
+        finished.check_files(root, asked.files, withheld, partial=asked.files_partial)
     root, narrowed = select.narrow(root, options.selection)
     if asked.symlinks == "inside":
         links.check(root, ((path, node) for path, node in walk(root) if isinstance(node, Symlink)))
@@ -118,7 +119,7 @@ def _named(
     store: Store,
     key: str,
     *,
-    withheld: obligations.Withheld,
+    withheld: finished.Withheld,
     dropped: tuple[Dropped, ...],
     collisions: tuple[tuple[str, ...], ...],
 ) -> Tree:

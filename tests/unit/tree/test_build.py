@@ -315,29 +315,6 @@ def test_layers_by_sha512(tmp_path: Path) -> None:
     assert (node.digest, node.extent.blob.algorithm) == (Digest.of(b"x"), "sha512")
 
 
-@pytest.mark.parametrize("named", ["sha256", "sha512"])
-@pytest.mark.parametrize("denied", ["sha256", "sha512"])
-@pytest.mark.parametrize("what", ["archive", "packed", "inner", "file"])
-def test_a_digest_is_denied_whatever_algorithm_a_layer_is_named_by(
-    tmp_path: Path, named: str, denied: str, what: str
-) -> None:
-    inner = b"payload" * 100_000
-    contents = {"inner": inner, "archive": archive(entry("a", inner)), "file": b"f" * 2_000_000}
-    contents["packed"] = packed(archive(entry("b", b"x")))
-    artifact = Artifact(tmp_path)
-    for name, form in (("archive", TAR), ("packed", TAR + "+gzip"), ("file", "application/octet-stream")):
-        notes = {TITLE: "f"} if name == "file" else {}
-        artifact.put(contents[name], form, notes, digest=digest_of(contents[name], named))
-    floor = Obligations(forbid_digests=frozenset({Digest.parse(digest_of(contents[what], denied))}))
-    if what in ("archive", "packed", "file") and denied == named:
-        assert what == "file" or artifact.tree(obligations=floor)  # layers by their own digest are the decision's
-        return
-    with pytest.raises(ContentError) as caught:
-        artifact.tree(obligations=floor)
-    assert caught.value.code == "SM5119"
-    assert artifact.tree(obligations=Obligations(forbid_digests=frozenset({Digest.of(b"x" * 9)}))).files == 3
-
-
 @pytest.mark.parametrize(
     ("limits", "fits"),
     [

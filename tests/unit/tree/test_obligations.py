@@ -8,9 +8,9 @@ from secmount.errors import ContentError
 from secmount.oci.digest import Digest
 from secmount.policy import glob
 from secmount.policy.decision import Obligations
-from secmount.tree import obligations
 from secmount.tree.dump import walk
 from secmount.tree.node import Directory, File
+from secmount.tree.obligations import finished
 from tests.support.trees import folder, link, whole
 
 PICKLE, WEIGHTS, TEXT = whole(b"pickle"), whole(b"weights"), whole(b"text")
@@ -43,12 +43,12 @@ def paths(root: Directory) -> list[str]:
 
 def test_nothing_asked_changes_nothing() -> None:
     root = tree()
-    assert obligations.meet(root, asked()) == (root, ())
-    assert obligations.meet(root, asked("**/*.nothing"))[0] is root
+    assert finished.meet(root, asked()) == (root, ())
+    assert finished.meet(root, asked("**/*.nothing"))[0] is root
 
 
 def test_every_path_that_matches_is_withheld_in_any_case_and_depth() -> None:
-    root, withheld = obligations.meet(tree(), asked("**/*.pkl"))
+    root, withheld = finished.meet(tree(), asked("**/*.pkl"))
     assert paths(root) == ["README", "link.txt", "model", "model/sub", "model/w.bin"]
     gone = ["evil.pkl", "model/Optimizer.PKL", "model/sub/deep.pkl", "old.pkl", "old.pkl/a", "old.pkl/b", "old.pkl/b/c"]
     assert withheld == tuple((path, "exclude **/*.pkl") for path in gone)
@@ -56,20 +56,20 @@ def test_every_path_that_matches_is_withheld_in_any_case_and_depth() -> None:
 
 @pytest.mark.parametrize("pattern", ["model/**", "model", "MODEL"])
 def test_a_directory_that_matches_takes_all_below_it(pattern: str) -> None:
-    root, withheld = obligations.meet(tree(), asked(pattern))
+    root, withheld = finished.meet(tree(), asked(pattern))
     assert not [path for path in paths(root) if path.startswith("model")]
     assert ("model/sub/deep.pkl", f"exclude {pattern}") in withheld
 
 
 def test_links_are_withheld_by_their_own_path() -> None:
-    root, withheld = obligations.meet(tree(), asked("*.txt"))
+    root, withheld = finished.meet(tree(), asked("*.txt"))
     assert "link.txt" not in paths(root)
     assert withheld == (("link.txt", "exclude *.txt"),)
 
 
 def test_directories_in_which_nothing_changes_are_the_same_values() -> None:
     root = tree()
-    changed, _ = obligations.meet(root, asked("evil.pkl"))
+    changed, _ = finished.meet(root, asked("evil.pkl"))
     assert changed.entries["model"] is root.entries["model"]
 
 
@@ -77,7 +77,7 @@ def test_directories_in_which_nothing_changes_are_the_same_values() -> None:
 def test_a_hard_link_is_withheld_under_all_its_names(first: str, second: str) -> None:
     same = whole(b"same")
     root = folder({first: same, "d": folder({"third": same}), second: same, "twin": whole(b"same")})
-    met, withheld = obligations.meet(root, asked("**/*.pkl"))
+    met, withheld = finished.meet(root, asked("**/*.pkl"))
     name = first if first.endswith("pkl") else second
     assert paths(met) == ["d", "twin"]
     assert dict(withheld)["d/third"] == f"hard link of {name}"
@@ -86,21 +86,21 @@ def test_a_hard_link_is_withheld_under_all_its_names(first: str, second: str) ->
 @pytest.mark.parametrize("pattern", ["**/*.pkl", "evil.pkl", "model/sub/**", "README"])
 def test_a_forbidden_path_refuses_the_artifact(pattern: str) -> None:
     with pytest.raises(ContentError) as caught:
-        obligations.meet(tree(), asked(forbid=(pattern,)))
+        finished.meet(tree(), asked(forbid=(pattern,)))
     assert (caught.value.code, caught.value.want) == ("SM5118", f"no {pattern}")
 
 
 def test_a_forbidden_path_refuses_even_what_would_be_withheld() -> None:
     with pytest.raises(ContentError) as caught:
-        obligations.meet(tree(), asked("**/*.pkl", forbid=("evil.pkl",)))
+        finished.meet(tree(), asked("**/*.pkl", forbid=("evil.pkl",)))
     assert caught.value.code == "SM5118"
 
 
 def test_a_forbidden_digest_refuses_under_any_name() -> None:
     with pytest.raises(ContentError) as caught:
-        obligations.meet(tree(), asked("**/*.pkl", digests=(PICKLE.digest,)))
+        finished.meet(tree(), asked("**/*.pkl", digests=(PICKLE.digest,)))
     assert (caught.value.code, caught.value.got) == ("SM5119", str(PICKLE.digest))
-    obligations.meet(tree(), asked(digests=(Digest.of(b"elsewhere"),)))
+    finished.meet(tree(), asked(digests=(Digest.of(b"elsewhere"),)))
 
 
 def signed(root: Directory) -> dict[str, Digest]:
@@ -112,7 +112,7 @@ def model() -> Directory:
 
 
 def test_the_files_that_were_signed() -> None:
-    obligations.check_files(model(), signed(model()), (), partial=True)
+    finished.check_files(model(), signed(model()), (), partial=True)
 
 
 @pytest.mark.parametrize(
@@ -129,21 +129,21 @@ def test_the_files_that_were_signed() -> None:
 )
 def test_files_that_were_not_signed(changed: Directory) -> None:
     with pytest.raises(ContentError) as caught:
-        obligations.check_files(changed, signed(model()), (), partial=True)
+        finished.check_files(changed, signed(model()), (), partial=True)
     assert caught.value.code == "SM5120"
 
 
 def test_signed_files_may_be_missing_only_where_they_were_withheld() -> None:
     rest = folder({"a": WEIGHTS})
-    obligations.check_files(rest, signed(model()), (("d/b", "exclude d/**"),), partial=True)
+    finished.check_files(rest, signed(model()), (("d/b", "exclude d/**"),), partial=True)
     with pytest.raises(ContentError) as caught:
-        obligations.check_files(rest, signed(model()), (("d/c", "exclude d/**"),), partial=True)
+        finished.check_files(rest, signed(model()), (("d/c", "exclude d/**"),), partial=True)
     assert (caught.value.code, caught.value.subject) == ("SM5120", "d/b")
 
 
 def test_without_the_rule_s_leave_nothing_may_be_missing_that_was_signed() -> None:
     with pytest.raises(ContentError) as caught:
-        obligations.check_files(folder({"a": WEIGHTS}), signed(model()), (("d/b", "exclude d/**"),), partial=False)
+        finished.check_files(folder({"a": WEIGHTS}), signed(model()), (("d/b", "exclude d/**"),), partial=False)
     assert (caught.value.code, caught.value.subject) == ("SM5120", "d/b")
 
 
@@ -152,5 +152,5 @@ def test_what_is_withheld_makes_no_room_for_what_was_not_signed(partial: bool) -
     more = folder({"a": WEIGHTS, "d": folder({"b": TEXT}), ".git": folder({"config": TEXT})})
     withheld = ((".git/config", "exclude .git/**"),)
     with pytest.raises(ContentError) as caught:
-        obligations.check_files(more, signed(model()), withheld, partial=partial)
+        finished.check_files(more, signed(model()), withheld, partial=partial)
     assert (caught.value.code, caught.value.subject) == ("SM5120", ".git/config")

@@ -43,4 +43,4 @@ def test_revoked_since(ms: int, fits: bool) -> None:
     for ask in (outside, revoked):
         missed = ask(signer(KEY, revoked_since=2000), at(ms))
         assert (missed is None) is fits
-    assert missed is None or missed[1] == "first seen before its revocation at 1970-01-01T00:00:02.000Z"
+        assert missed is None or missed[1] == "first seen before its revocation at 1970-01-01T00:00:02.000Z"
