@@ -56,7 +56,7 @@ def passed(answer: Answer) -> list[dict[str, Any]]:
 
 def test_only_decide_makes_an_approval() -> None:
     decision = Decision(DECISION, "allowed", None, None, "sha256:x")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"^only decide\(\) makes an Approved$"):
         Approved(artifact(), decision, Obligations(), object())
 
 

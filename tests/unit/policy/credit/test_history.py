@@ -130,6 +130,13 @@ def test_of_several_the_one_is_taken_that_the_manifest_does_not_contradict(tmp_p
     assert verdict.obligations.files == stale.files
 
 
+@pytest.mark.parametrize("key", ['artifact-types = ["**"]', 'annotations = { a = ["b"] }'])
+def test_a_model_signature_vouches_for_no_word_of_the_manifest(tmp_path: Path, key: str) -> None:
+    policy, resolution = facts.load(tmp_path / "p", f'signers = ["release"]\n{key}'), artifact(annotations={"a": "b"})
+    assert isinstance(judge(policy, resolution, evidence(signed("release"))), Approved)
+    assert len(codes(judge(policy, resolution, evidence(model("release", {"a": "1"}))))) == 1
+
+
 GGUF = "application/vnd.cncf.model.weight.v1.gguf"  # named by its type and place: model-00001-of-00002.gguf
 
 
