@@ -98,7 +98,7 @@ class Claim:
     stamps: tuple[bytes, ...] = field(default=(), repr=False)
     algorithm: str | None = None
     envelope: bytes | None = field(default=None, repr=False)
-    raw: bytes = field(default=b"", repr=False)  # the whole material, for a second verifier that reads it itself
+    raw: bytes = field(default=b"", repr=False)  # a bundle as it came, for a second verifier that reads it itself
 
 
 @dataclass(frozen=True, slots=True)

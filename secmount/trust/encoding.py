@@ -12,6 +12,6 @@ def decode_base64(text: str) -> bytes:
     two decoders may read differently is not read at all.
     """
     data = base64.b64decode(text, validate=True)
-    if base64.b64encode(data).decode("ascii") != text:
+    if base64.b64encode(data).decode() != text:
         raise ValueError("base64 is not in its canonical form")
     return data

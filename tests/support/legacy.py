@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,9 +76,10 @@ def keyless(bundle: bytes, said: bytes) -> Layer:
     return said, SIMPLE, {SIGNATURE: json.loads(bundle)["messageSignature"]["signature"], **annotated(bundle)}
 
 
-def pem(der: bytes) -> str:
-    """Write a certificate."""
-    return f"-----BEGIN CERTIFICATE-----\n{b64(der)}\n-----END CERTIFICATE-----\n"
+def pem(der: bytes, width: int = 1 << 20) -> str:
+    """Write a certificate, in lines of `width` as OpenSSL does with 64."""
+    lines = "\n".join(textwrap.wrap(b64(der), width))
+    return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
 
 
 def manifest(layers: Sequence[Layer], edit: Edit | None = None) -> bytes:

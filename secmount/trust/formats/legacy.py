@@ -136,16 +136,15 @@ def _claim(
         entries=_entries(annotations),
         stamps=_stamps(annotations),
         envelope=envelope,
-        raw=raw,
     )
 
 
 def _signer(annotations: Mapping[str, str]) -> KeyHint | CertificateChain:
-    leaf, chain = annotations.get(_CERTIFICATE, ""), annotations.get(_CHAIN, "")
+    leaf = annotations.get(_CERTIFICATE)
     if not leaf:
         return KeyHint("")
-    first = _certificates(_CERTIFICATE, leaf)
-    return CertificateChain((*first[:1], *(_certificates(_CHAIN, chain) if chain else ())))
+    first, above = _certificates(_CERTIFICATE, leaf), _certificates(_CHAIN, annotations.get(_CHAIN, ""))
+    return CertificateChain((first[0], *above))
 
 
 def _certificates(name: str, text: str) -> list[bytes]:

@@ -76,13 +76,12 @@ def parse(raw: bytes, *, declared: str) -> Claim:
     return Claim(
         format=FORMAT,
         material=Digest.of(raw),
-        signed=f"{whole['protected']}.{whole['payload']}".encode("ascii"),
+        signed=f"{whole['protected']}.{whole['payload']}".encode(),
         signature=_octets(whole["signature"], "signature"),
         by=CertificateChain(_chain(unprotected.get("x5c"))),
         content=Payload("notary", payload, protected),
         stamps=_stamps(unprotected.get(_STAMP)),
         algorithm=head.algorithm,
-        raw=raw,
     )
 
 
@@ -181,7 +180,7 @@ def _octets(text: Any, name: str) -> bytes:
     """Decode base64url without padding in its one spelling, RFC 7515 section 2."""
     if isinstance(text, str) and text and _BASE64URL.fullmatch(text) and len(text) % 4 != 1:
         octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        if base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii") == text:
+        if base64.urlsafe_b64encode(octets).rstrip(b"=") == text.encode():
             return octets
     raise _malformed(name, "something else", "base64url without padding")
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from secmount.errors import RegistryError, TrustError
 from secmount.oci.digest import Digest
+from secmount.trust.claim import CertificateChain, KeyHint
 from secmount.trust.evidence import Evidence
 from secmount.trust.formats import legacy as module
 from secmount.trust.gather import gather
 from tests.support import keys, legacy, shelf
 from tests.support.keyless import Keyless
 from tests.support.layouts import Json, encode
-from tests.support.minisig import WORKFLOW, der
+from tests.support.minisig import WORKFLOW, b64, der
 from tests.support.shelf import Shelf
 from tests.unit.trust import world
 from tests.unit.trust.attacks.formats.attestations import Seen, alone, attestation, intoto, whole
@@ -81,6 +84,32 @@ def test_a_chain_beside_the_certificate_is_read() -> None:
     assert looked_at(tagged(lambda: (said, kind, {**notes, legacy.CHAIN: chain})), keyless()).signatures
     with pytest.raises(TrustError, match="SM2013"):
         module.parse(said, {**notes, legacy.CHAIN: chain * 6})
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_certificates_are_read_line_by_line_as_cosign_writes_them(end: str) -> None:
+    text = "".join(legacy.pem(bytes((number,)) * 100, width=64) for number in range(10)).replace("\n", end)
+    notes = {legacy.SIGNATURE: "AAAA", legacy.CERTIFICATE: text, legacy.CHAIN: text}
+    chain = tuple(bytes((number,)) * 100 for number in range(10))
+    assert module.parse(GOOD, notes).by == CertificateChain((chain[0], *chain))
+    for more in (legacy.CERTIFICATE, legacy.CHAIN):
+        with pytest.raises(TrustError, match="SM2013"):
+            module.parse(GOOD, {**notes, more: text + legacy.pem(b"one more")})
+
+
+def test_without_a_certificate_nothing_names_the_key() -> None:
+    for notes in ({}, {legacy.CERTIFICATE: "", legacy.CHAIN: "", legacy.BUNDLE: "", legacy.STAMP: ""}):
+        claim = module.parse(GOOD, {legacy.SIGNATURE: "AAAA", **notes})
+        assert (claim.by, claim.entries, claim.stamps) == (KeyHint(""), (), ())
+
+
+def test_the_first_entry_of_a_log_is_one() -> None:
+    body = encode({"kind": "hashedrekord", "apiVersion": "0.0.1"})
+    payload: Json = {"body": b64(body), "integratedTime": 0, "logIndex": 0, "logID": "ab" * 32}
+    text = json.dumps({"SignedEntryTimestamp": "AAAA", "Payload": payload})
+    (entry,) = module.parse(GOOD, {legacy.SIGNATURE: "AAAA", legacy.BUNDLE: text}).entries
+    assert (entry.log_index, entry.integrated_time, entry.log_id) == (0, 0, b"\xab" * 32)
+    assert (entry.kind, entry.version, entry.body) == ("hashedrekord", "0.0.1", body)
 
 
 def test_a_managed_key_that_was_logged_has_the_log_s_time() -> None:

@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 
 from secmount.errors import ContentError, TrustError
+from secmount.oci.digest import Digest
 from secmount.oci.manifest import Index
+from secmount.trust.claim import CertificateChain, Payload
 from secmount.trust.formats import notary as module
 from tests.support import notary, shelf
 from tests.support.layouts import Json, describe
@@ -101,7 +103,27 @@ def test_the_signed_bytes_are_the_text_that_was_sent() -> None:
     claim = module.parse(data, declared=notary.JWS)
     assert claim.signed == f"{whole['protected']}.{whole['payload']}".encode()
     assert claim.algorithm == "ES256"
-    assert module.target(base64.urlsafe_b64decode(whole["payload"] + "==")).digest == TARGET["digest"]
+    assert claim.material == Digest.of(data)
+    assert claim.content == Payload("notary", decoded(whole["payload"]), decoded(whole["protected"]))
+    assert module.target(decoded(whole["payload"])).digest == TARGET["digest"]
+
+
+def decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "==")
+
+
+def test_ten_certificates_are_read() -> None:
+    whole = json.loads(signed()().bundle)
+    whole["header"]["x5c"] = ["AAAA"] * 10
+    assert module.parse(json.dumps(whole).encode(), declared=notary.JWS).by == CertificateChain((b"\0\0\0",) * 10)
+
+
+def test_a_signature_may_end_in_any_letter() -> None:
+    whole = json.loads(signed()().bundle)
+    for number in range(64):
+        text = notary.b64url(bytes((0, 0, number)))
+        claim = module.parse(json.dumps({**whole, "signature": text}).encode(), declared=notary.JWS)
+        assert claim.signature == bytes((0, 0, number))
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"payload":"","protected":"","header":{},"signature":""}'])
