@@ -66,5 +66,6 @@ def test_other_names(name: object) -> None:
     if name == "oci:/":
         annotation.check_repository(name)
         return
-    with pytest.raises(TrustError, match="SM2011"):
+    with pytest.raises(TrustError, match="SM2011") as caught:
         annotation.check_repository(name)
+    assert caught.value.got == repr(name)

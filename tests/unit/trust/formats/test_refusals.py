@@ -11,7 +11,7 @@ import pytest
 
 from secmount.errors import ContentError, TrustError
 from secmount.trust.claim import Statement
-from secmount.trust.formats import bundle, legacy, modelsigning, notary, summary
+from secmount.trust.formats import bundle, legacy, modelsigning, notary, statement, summary
 from secmount.trust.formats.protojson import Fields
 from tests.support import legacy as cosign
 from tests.support import modelsig
@@ -186,6 +186,8 @@ def test_what_is_no_object_where_one_is_signed(value: object) -> None:
     refused("SM2072", lambda: modelsigning.files(Statement((), "", {**predicate, "resources": [value]})))
     refused("SM2080", lambda: summary.check({**SUMMARY, "verifier": value}))
     refused("SM2001", lambda: bundle.parse(encode(value), declared=None))
+    refused("SM2010", lambda: statement.parse(encode(value)))
+    refused("SM2010", lambda: statement.parse(encode(value) + b"{"))
 
 
 @pytest.mark.parametrize("value", [True, 1.5, 5, None, [], {}, "AAA"])
