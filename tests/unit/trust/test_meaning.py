@@ -21,15 +21,17 @@ def read(content: Envelope | Message) -> meaning.Meaning:
     return meaning.read(Claim("x", Digest.of(b""), None, b"", KeyHint(""), content), MODEL, bare=True)
 
 
+PROVENANCE = "https://slsa.dev/provenance/v1"
+
+
 @pytest.mark.parametrize(
-    ("predicate_type", "kind", "kept"),
-    [(keys.COSIGN_SIGN, "signature", None), ("https://slsa.dev/provenance/v1", "attestation", "itself")],
+    ("signed", "kind", "predicate_type", "predicate"),
+    [(keys.COSIGN_SIGN, "signature", "", None), (PROVENANCE, "attestation", PROVENANCE, {})],
 )
-def test_the_signed_predicate_type_decides(predicate_type: str, kind: str, kept: str | None) -> None:
-    payload = encode(keys.statement(str(MODEL.digest), predicate_type=predicate_type, annotations={"team": "ml"}))
+def test_the_signed_predicate_type_decides(signed: str, kind: str, predicate_type: str, predicate: object) -> None:
+    payload = encode(keys.statement(str(MODEL.digest), predicate_type=signed, annotations={"team": "ml"}))
     found = read(Envelope(keys.IN_TOTO, payload))
-    assert (found.kind, found.predicate_type) == (kind, kept and predicate_type)
-    assert found.predicate == (kept and {})
+    assert (found.kind, found.predicate_type, found.predicate) == (kind, predicate_type, predicate)
     assert found.said.annotations == {"team": "ml"}
 
 

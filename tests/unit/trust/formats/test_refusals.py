@@ -126,7 +126,7 @@ def envelope() -> Json:
     ("path", "value"),
     [
         (("header",), []),
-        (("header",), None),
+        (("header",), "x"),
         (("payload",), "A"),
         (("payload",), None),
         (("protected",), "="),
