@@ -28,6 +28,7 @@ from tests.unit.trust.attacks.formats.statements import SUMMARY
 PEM = cosign.pem(b"a certificate")
 LOG = "ab" * 32
 BODY = encode({"kind": "hashedrekord", "apiVersion": "0.0.1"})
+BODIES: tuple[Any, ...] = ([], "x", {}, {"kind": "x"}, {"apiVersion": "x"}, {"kind": "x", "apiVersion": 1})
 PAYLOAD: Json = {"body": b64(BODY), "integratedTime": 1, "logIndex": 0, "logID": LOG}
 
 
@@ -66,10 +67,7 @@ def logged(**change: Any) -> str:
             }.items()
             for value in values
         ),
-        *(
-            (BUNDLE, logged(body=b64(encode(body))))
-            for body in ([], "x", {}, {"kind": "x"}, {"apiVersion": "x"}, {"kind": "x", "apiVersion": 1})
-        ),
+        *((BUNDLE, logged(body=b64(encode(body)))) for body in BODIES),
     ],
 )
 def test_an_annotation_of_cosign_s_older_signatures(name: str, text: str) -> None:
