@@ -42,9 +42,11 @@ def parse(raw: bytes, *, declared: str | None) -> Claim:
         "bundle",
         ("mediaType", "verificationMaterial", "messageSignature", "dsseEnvelope"),
     )
-    version = _VERSIONS.get(whole.text("mediaType"))
+    said = whole.text("mediaType")
+    version = _VERSIONS.get(said)
     if version is None or (declared is not None and version != _VERSIONS.get(declared)):
-        raise whole.refuse("mediaType", f"{whole.text('mediaType')!r} in a layer of {declared}", f"{V03}, or 0.1, 0.2")
+        got = repr(said) if declared is None else f"{said!r} in a layer of {declared}"
+        raise whole.refuse("mediaType", got, f"{V03}, or 0.1, 0.2")
     material = whole.message(
         "verificationMaterial", _KEY, _CERTIFICATE, _CHAIN, "tlogEntries", "timestampVerificationData"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from tests.unit.trust.attacks.formats.build import put
 from tests.unit.trust.attacks.formats.models import FILES
 from tests.unit.trust.attacks.formats.notary import TARGET, signed
 from tests.unit.trust.attacks.formats.statements import SUMMARY
+from tests.unit.trust.bench import RELEASE
 
 PEM = cosign.pem(b"a certificate")
 LOG = "ab" * 32
@@ -194,3 +195,13 @@ def test_bytes_of_another_kind_are_named(value: object) -> None:
         "SM2001", lambda: Fields({"hashes": ["AAAA", value]}, "proof", ("hashes",)).octets_list("hashes", limit=2)
     )
     assert said.startswith("SM2001: proof.hashes: ")
+
+
+def test_a_bundle_that_is_known_by_its_name_has_a_type_that_is_read() -> None:
+    sound = modelsig.sign(FILES, RELEASE)
+    whole = json.loads(sound)
+    assert bundle.parse(sound, declared=None).format == bundle.FORMAT
+    for kind in ("", "application/json", "application/vnd.dev.sigstore.bundle+json;version=0.4"):
+        raw = encode({**whole, "mediaType": kind})
+        assert refused("SM2001", partial(bundle.parse, raw, declared=None)).endswith(f"got {kind!r}")
+        refused("SM2001", partial(bundle.parse, raw, declared=kind))
