@@ -86,7 +86,9 @@ def _forgotten(found: x509.CertificateRevocationList, one: Certificate, now_ms: 
     for extension in found.extensions:
         if extension.oid == _KEEPS and isinstance(extension.value, x509.UnrecognizedExtension):
             since = _SINCE.fullmatch(der.read(extension.value.value, der.TIME).content)
-            text = "" if since is None else "{}-{}-{}T{}:{}:{}Z".format(*(part.decode() for part in since.groups()))
+            if since is None:
+                raise ValueError("expiredCertsOnCRL without a time in UTC")
+            text = "{}-{}-{}T{}:{}:{}Z".format(*(part.decode() for part in since.groups()))
             if instant.parse(text) <= one.not_after_ms:
                 return None
     return f"which may leave out what ended at {instant.render(one.not_after_ms)}"

@@ -106,3 +106,12 @@ def test_only_the_extension_for_that_says_that_ended_certificates_are_kept() -> 
         else:
             with pytest.raises(TrustError, match="SM2038"):
                 revocation.check(ended(NOW - DAY / 2), lists, now_ms=NOW_MS)
+
+
+@pytest.mark.parametrize("since", [b"", b"20260101000000", b"20260101000000+0100", b"202601010000Z"])
+def test_a_time_that_is_none_keeps_nothing(since: bytes) -> None:
+    kind = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.60"), tlv(0x18, since))
+    lists = revoking(more=[(kind, False)]) + revoking(by=root())
+    with pytest.raises(TrustError, match="SM2038") as caught:
+        revocation.check(ended(NOW - DAY / 2), lists, now_ms=NOW_MS)
+    assert caught.value.got == "expiredCertsOnCRL without a time in UTC"
