@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from secmount.errors import MountError
+from secmount.mount.copy import CopyBackend
 from secmount.pipeline.memory import marks
 from tests.support.command import Desk, Result
 
@@ -51,12 +53,42 @@ def test_nothing_older_than_what_was_mounted_is_mounted(secmount: Desk, places: 
     put(secmount, new)
     assert mount(secmount, "second").exit == 0
     put(secmount, old)
+    assert came_of(secmount.json("verify", REF)) == (20, "SM3024")
     assert came_of(mount(secmount, "third")) == (20, "SM3024")
+    assert secmount.log()[-1]["kind"] == "decision"  # nothing was begun
     assert not (secmount.folder / "third").exists()
     by_digest = str(REF.removesuffix(":v1"))
     assert came_of(mount(secmount, "fourth", by_digest)) == ((0, None) if scope == "tag" else (20, "SM3024"))
     put(secmount, new)
     assert mount(secmount, "fifth").exit == 0
+
+
+def test_another_name_has_its_own_past(secmount: Desk, places: tuple[Path, Path]) -> None:
+    old, new = places
+    rule(secmount, "repository")
+    policy = secmount.folder / "policy" / "policy.toml"
+    policy.write_text(policy.read_text().replace('bind = "named"', 'bind = "any"'))
+    put(secmount, new)
+    assert mount(secmount, "mnt").exit == 0
+    shutil.copytree(old, secmount.folder / "models" / "other")
+    assert mount(secmount, "other", "oci:models/other:v1").exit == 0
+
+
+def test_a_mount_that_failed_is_no_past(
+    secmount: Desk, places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = places
+    rule(secmount, "tag")
+
+    def fail(*_: object) -> None:
+        raise MountError("SM6001", got="no")
+
+    put(secmount, new)
+    with monkeypatch.context() as patch:
+        patch.setattr(CopyBackend, "mount", fail)
+        assert mount(secmount, "mnt").exit == 32
+    put(secmount, old)
+    assert mount(secmount, "mnt").exit == 0
 
 
 def test_a_mount_that_another_one_overtook_does_not_stay(

@@ -196,6 +196,22 @@ def test_a_registry_that_is_away(secmount: Desk, registry: FakeRegistry) -> None
     assert decisions(secmount)[-1]["tag_resolved"]
 
 
+def test_a_tag_is_remembered_only_as_it_was_resolved(
+    secmount: Desk, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names the digest as well says nothing of the tag; and what was not asked anew is no younger."""
+    from secmount.app import assembly
+
+    assert secmount.json("pull", f"{REF}@{digest(registry)}").exit == 0
+    assert secmount.json("verify", REF, "--offline").code == "SM4302"
+    assert secmount.json("pull", REF).exit == 0
+    now = assembly.now_ms()
+    monkeypatch.setattr(assembly, "now_ms", lambda: now + 86_400_000)
+    for _ in range(2):
+        late = secmount.json("pull", REF, "--offline")
+        assert late.exit == 0 and "1 days 0 h ago" in late.document["warnings"][0]
+
+
 def test_a_tag_is_too_old(secmount: Desk, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     from secmount.app import assembly
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from secmount.app import assembly
 from secmount.pipeline.memory.evidence import LIFE_MS, RememberedEvidence
 from secmount.store.state import State
 from tests.support.command import Desk
@@ -28,6 +29,21 @@ def test_evidence_is_remembered_for_a_while(tmp_path: Path) -> None:
         for now in (NOW - 1, NOW, NOW + LIFE_MS - 1, NOW + LIFE_MS):  # the clock
             found[now - NOW] = memory.get("key")
     assert found == {-1: None, 0: "value", LIFE_MS - 1: "value", LIFE_MS: None}
+
+
+def test_an_answer_is_remembered_under_one_policy_and_while_it_holds(
+    secmount: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, now = ("verify", "oci:models/bert:v1"), assembly.now_ms()
+    policy = secmount.ready().folder / "policy" / "policy.toml"
+    policy.write_text(policy.read_text().replace('signers = ["release"]', 'signers = ["release"]\nmax-age = "1d"'))
+    memos = [secmount.json(*asked).document["decision"]["memo"] for _ in range(2)]
+    policy.write_text(policy.read_text() + "# another revision\n")
+    memos.append(secmount.json(*asked).document["decision"]["memo"])
+    assert memos == [False, True, False]
+    monkeypatch.setattr(assembly, "now_ms", lambda: now + 3 * 86_400_000)
+    late = secmount.json(*asked)
+    assert (late.exit, late.code, late.document["decision"]["memo"]) == (20, "SM3013", False)
 
 
 @pytest.mark.parametrize("damaged", ["", "{", "{}", "[]", "null"])

@@ -1,12 +1,16 @@
-"""Whom a keyless fact is counted as: issuer and identity, an https identity without its last `@` and what follows."""
+"""Whom a keyless fact is counted as: issuer and identity, an https identity up to `@refs/`, or its last `@`."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from secmount.oci.digest import Digest
 from secmount.policy.credit.fits import keyless_principal
 from secmount.trust.evidence import Signature
+from tests.support import facts, policies
 
 
 @pytest.mark.parametrize(
@@ -14,6 +18,8 @@ from secmount.trust.evidence import Signature
     [
         ("https://h/a/w.yml@refs/tags/v1", "https://h/a/w.yml"),
         ("https://h/a@b/w.yml@refs/tags/v1", "https://h/a@b/w.yml"),
+        ("https://h/a/w.yml@refs/tags/v1@x", "https://h/a/w.yml"),
+        ("https://h/a@b/w.yml@0123abcd", "https://h/a@b/w.yml"),
         ("https://h/a/w.yml", "https://h/a/w.yml"),
         ("release@acme.example", "release@acme.example"),
         ("http://h/a@b", "http://h/a@b"),
@@ -29,3 +35,11 @@ def test_the_last_mark_is_where_an_identity_is_cut(identity: str, counted: str) 
         identity=identity,
     )
     assert keyless_principal(fact) == f"https://issuer.example {counted}"
+
+
+def test_one_subject_with_two_keys_is_one_signer(tmp_path: Path) -> None:
+    other = facts.CORP.replace("[signers.corp]", "[signers.other]").replace("corp.pem", "more.pem")
+    policy = facts.load(tmp_path / "p", 'signers = ["corp", "other"]\nthreshold = 2', signers=facts.CORP + other)
+    under = facts.sha256(facts.FILES["more.pem"])
+    both = replace(facts.certified(), key="sha256:a"), replace(facts.certified("other", root=under), key="sha256:b")
+    assert policies.codes(facts.judge(policy, policies.artifact(), facts.evidence(*both))) == ("SM3010",)
