@@ -244,13 +244,14 @@ def duration(ms: int) -> str:
 
 
 def _pairs(values: dict[str, Any]) -> str:
-    return _list(f"{key} = {_value(value)}" for key, value in sorted(values.items()))
+    rows = sorted(values.items())
+    return _list(f"no {key} that counts" if value is None else f"{key} = {_value(value)}" for key, value in rows)
 
 
 def _value(value: Any) -> str:
     if isinstance(value, list):
         return " or ".join(json.dumps(item, ensure_ascii=False) for item in value)
-    return "absent" if value is None else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _fixed(words: str) -> Callable[[Any], str]:

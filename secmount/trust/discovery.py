@@ -15,7 +15,7 @@ from secmount.oci.digest import Digest
 from secmount.oci.manifest import Index, Manifest
 from secmount.registry.source import ABSENT, Source
 from secmount.trust import material, referrers
-from secmount.trust.formats import legacy
+from secmount.trust.formats import bundle, legacy
 from secmount.trust.material import Material
 from secmount.value import dataclass
 
@@ -29,6 +29,7 @@ class Broken:
 
     material: Digest | None
     err: SecmountError
+    format: str = bundle.FORMAT  # that it claims to be; what cannot be read at all claims none, and most are bundles
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,12 @@ def _read(
         try:
             raw = material.read(source, layer)
         except (ContentError, RegistryError) as err:
-            yield _broken(err, layer.digest)
+            yield _broken(err, layer.digest, material.format_of(layer) or bundle.FORMAT)
             continue
         yield Material(carrier, layer, raw, tag, own)
 
 
-def _broken(err: SecmountError, about: Digest | None) -> Broken:
+def _broken(err: SecmountError, about: Digest | None, form: str = bundle.FORMAT) -> Broken:
     if isinstance(err, RegistryError) and err.code not in (*ABSENT, _AMBIGUOUS):
         raise err
-    return Broken(about, err)
+    return Broken(about, err, form)

@@ -20,7 +20,7 @@ from secmount.registry.source import Source
 from secmount.trust import discovery, remembered
 from secmount.trust.discovery import Broken, Found, More
 from secmount.trust.evidence import SIGNATURES_LIMIT, Evidence, Kept, Signature
-from secmount.trust.formats import bundle, modelsigning
+from secmount.trust.formats import modelsigning
 from secmount.trust.judge.verdict import Judged, refused
 from secmount.trust.material import Material
 from secmount.trust.remembered import Remembered
@@ -95,7 +95,7 @@ def _find(
 
 def _examine(found: Material | Broken, about: Manifest | Index, by: _By) -> _Result:
     if isinstance(found, Broken):
-        return _Result(_refused(found.err, about, found.material, bundle.FORMAT))
+        return _Result(_refused(found.err, about, found.material, found.format))
     if by.memory is None:
         return _Result(_judge(found, about, by)[0], found)
     key = remembered.key(found, about.digest, by.signers, by.root)

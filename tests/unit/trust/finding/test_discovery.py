@@ -214,7 +214,10 @@ def test_one_of_several_at_a_tag_that_is_gone_hides_no_other() -> None:
     legacy.attach(source, SUBJECT, gone, good)
     del source.blobs[str(Digest.of(b"{}"))]
     found = gather(shelf.resolved(MODEL), source, signers())
-    assert [one.code for one in found.considered] == ["SM4014", None]
+    assert [(one.code, one.format) for one in found.considered] == [
+        ("SM4014", "cosign-legacy"),
+        (None, "cosign-legacy"),
+    ]
 
 
 @pytest.mark.parametrize(("more", "code"), [(0, "SM5010"), (1, "SM5011")])
