@@ -292,6 +292,7 @@ _NUMBER = "an RSA key with a number that is not in canonical DER"
         (b"\x02\x01\x80", _NUMBER),
         (b"\x02\x02\x00\x7f", _NUMBER),
         (b"\x02\x02\x00\x80", "an RSA key with exponent 128"),
+        (b"\x02\x01\x7f", "an RSA key with exponent 127"),
         (b"\x02", _CANONICAL),
         (b"\x02\x80", _CANONICAL),
         (b"\x02\x80" + F4 + bytes(128), _CANONICAL),
@@ -304,7 +305,7 @@ _NUMBER = "an RSA key with a number that is not in canonical DER"
         (b"\x02\x83\x01\x00\x00", _CANONICAL),
         (b"\x04\x03" + F4, _CANONICAL),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_an_rsa_exponent_is_written_in_one_way(exponent: bytes, words: str) -> None:
     assert words_of(rsa_info(tlv(0x30, tlv(2, MODULUS) + exponent))) == words
