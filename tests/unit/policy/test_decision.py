@@ -76,6 +76,11 @@ def test_what_a_decision_is_about(tmp_path: Path, proof: Evidence) -> None:
             policy.revision,
         )
         assert (decision.rule, decision.rule_line) == (policy.rules[0].name, policy.rules[0].line)
+        allowed = isinstance(verdict, Approved)
+        assert allowed is bool(proof.signatures)
+        assert decision.verdict == ("allowed" if allowed else "denied")
+        assert decision.approved == ((0,) if allowed else ())
+        assert decision.exec is False
 
 
 def test_an_approval_cannot_be_changed_into_another(tmp_path: Path) -> None:
