@@ -341,13 +341,15 @@ met(pairs) if {
 	enough(in_case(pairs, files))
 }
 
-# Each principal is credited once, to the first signer in the rule's order that it signed as, and so is each key.
-credited(pairs) := first_by(pairs, "principal") & first_by(pairs, "key")
-
-first_by(pairs, what) := {order[rank] |
-	some one in {pair[what] | some pair in pairs}
-	rank := min([pair.rank | some pair in pairs; pair[what] == one])
+# Each principal is credited once, to the first signer in the rule's order that it signed as, and so is each key: a
+# signer is credited with a signature whose principal and whose key it is the first for.
+credited(pairs) := {pair.signer |
+	some pair in pairs
+	first(pairs, pair, "principal")
+	first(pairs, pair, "key")
 }
+
+first(pairs, pair, what) if pair.rank == min([other.rank | some other in pairs; other[what] == pair[what]])
 
 enough(pairs) if {
 	count(rule.require) > 0

@@ -1,6 +1,7 @@
 """How many of a rule's signers have signed: each principal is credited once, to the first signer that it signed as.
 
-So is each key: a signer counts who is the first for a principal, and the first for a key.
+So is each key: a signer is credited with a signature whose principal and whose key it is the first for, both of one
+signature. Of two certificates that share a subject or a key only one can count.
 
 A model signature counts only with what it says of the files, so those that say different things never count together:
 each of them is a case of its own, and the first case that meets the rule is the one that the tree is held to. A case
@@ -81,16 +82,15 @@ def _case(asked: Question, pairs: Sequence[Pair], files: Files | None) -> Credit
     for name, signature in pairs:
         owners.setdefault(counted_as(signature), name)
         holders.setdefault(made_with(signature), name)
-    credited = set(owners.values()) & set(holders.values())
-    signers = tuple(name for name in rule.signers if name in credited)
+    counting = [(name, row) for name, row in pairs if {owners[counted_as(row)], holders[made_with(row)]} == {name}]
+    signers = tuple(dict.fromkeys(name for name, _ in counting))
     newest = max((row.time.not_before for _, row in pairs if row.time.not_before is not None), default=None)
     back = rule.no_rollback is not None and (newest is None or (mark is not None and newest < mark))
     suffices = enough(rule, signers)
-    counting = (row for name, row in pairs if {owners[counted_as(row)], holders[made_with(row)]} == {name})
     return Credit(
         met=suffices and not back,
         signers=signers,
-        signatures=tuple(dict.fromkeys(counting)),
+        signatures=tuple(dict.fromkeys(row for _, row in counting)),
         files=files,
         newest_ms=newest,
         rolled_back=suffices and back,

@@ -88,7 +88,10 @@ def _verifier(raw: bytes) -> Verifier:
     from sigstore_models.trustroot.v1 import TrustedRoot as Document
 
     class Parsed(TrustedRoot):
-        """The same root, whose keys and certificates are parsed once and not for every signature."""
+        """The same root, whose keys and certificates are parsed once and not for every signature.
+
+        A key that is not good yet when it is first asked for stays unknown to this process: that only denies.
+        """
 
         rekor_keyring = cache(TrustedRoot.rekor_keyring)
         ct_keyring = cache(TrustedRoot.ct_keyring)

@@ -70,6 +70,18 @@ def _(root: Path) -> str:
     return met(policy, evidence(*(replace(fact, key=KEYS["qa"].principal) for fact in both)))
 
 
+@attack("one-holder-three-certificates", "of three certificates each two share a key or a subject, and two count", "SM3010")
+def _(root: Path) -> str:
+    """The second signer is the first for the one's subject and for the other's key, and for both of neither."""
+    other = '[signers.other]\nx509 = "more.pem"\nsubject = { O = "Acme" }\nrevocation = "none"\n'
+    policy = facts.load(root, 'signers = ["corp", "other"]\nthreshold = 2', signers=CORP + other)
+    under = facts.sha256(facts.FILES["more.pem"])
+    first = replace(certified(), key=KEYS["qa"].principal)
+    subject = replace(certified("other", subject="CN=other,O=Acme", root=under), key=KEYS["qa"].principal)
+    key = replace(certified("other", root=under), key=KEYS["ci"].principal)
+    return met(policy, evidence(first, subject, key))
+
+
 @attack("one-key-two-names", "one key stands in the policy under two names", "SM1210")
 def _(root: Path) -> str:
     return refused(root, f'version = 1\n{SIGNERS}[signers.again]\nkey = "keys/ci.pub"\n')
