@@ -70,7 +70,9 @@ def _(root: Path) -> str:
     return met(policy, evidence(*(replace(fact, key=KEYS["qa"].principal) for fact in both)))
 
 
-@attack("one-holder-three-certificates", "of three certificates each two share a key or a subject, and two count", "SM3010")
+@attack(
+    "one-holder-three-certificates", "of three certificates two share a key and two a subject, and two count", "SM3010"
+)
 def _(root: Path) -> str:
     """The second signer is the first for the one's subject and for the other's key, and for both of neither."""
     other = '[signers.other]\nx509 = "more.pem"\nsubject = { O = "Acme" }\nrevocation = "none"\n'
