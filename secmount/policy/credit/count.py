@@ -102,11 +102,10 @@ def _cases(asked: Question, pairs: Sequence[Pair]) -> Iterator[Files | None]:
     """Give what the files may be said to be: nothing; what the manifest does not contradict, the newest first; more."""
     yield None
     found: list[Files] = []
-    rows = [signature for _, signature in pairs if signature.files is not None]
-    rows.sort(key=lambda row: row.time.not_before or 0, reverse=True)
-    for row in rows:
-        if row.files is not None and row.files not in found:
-            found.append(row.files)
+    rows = [(row.time.not_before or 0, row.files) for _, row in pairs if row.files is not None]
+    for _, files in sorted(rows, key=lambda row: row[0], reverse=True):
+        if files not in found:
+            found.append(files)
     yield from sorted(found, key=lambda files: _contradicted(asked.resolution, files))
 
 

@@ -137,6 +137,12 @@ def test_a_model_signature_vouches_for_no_word_of_the_manifest(tmp_path: Path, k
     assert len(codes(judge(policy, resolution, evidence(model("release", {"a": "1"}))))) == 1
 
 
+@pytest.mark.parametrize("key", ['artifact-types = ["**"]', 'annotations = { a = ["b"] }'])
+def test_an_unsigned_rule_believes_the_manifest(tmp_path: Path, key: str) -> None:
+    policy, resolution = facts.load(tmp_path / "p", f"unsigned = true\n{key}"), artifact(annotations={"a": "b"})
+    assert isinstance(judge(policy, resolution, evidence()), Approved)
+
+
 GGUF = "application/vnd.cncf.model.weight.v1.gguf"  # named by its type and place: model-00001-of-00002.gguf
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from secmount.oci.digest import Digest
-from secmount.policy.credit.fits import keyless_principal
+from secmount.policy.credit.fits import keyless_principal, made_with
 from secmount.trust.evidence import Signature
 from tests.support import facts, policies
 
@@ -19,6 +19,7 @@ from tests.support import facts, policies
         ("https://h/a/w.yml@refs/tags/v1", "https://h/a/w.yml"),
         ("https://h/a@b/w.yml@refs/tags/v1", "https://h/a@b/w.yml"),
         ("https://h/a/w.yml@refs/tags/v1@x", "https://h/a/w.yml"),
+        ("https://h/a/w.yml@refs/tags/v1@refs/x", "https://h/a/w.yml"),
         ("https://h/a@b/w.yml@0123abcd", "https://h/a@b/w.yml"),
         ("https://h/a/w.yml", "https://h/a/w.yml"),
         ("release@acme.example", "release@acme.example"),
@@ -35,6 +36,16 @@ def test_the_last_mark_is_where_an_identity_is_cut(identity: str, counted: str) 
         identity=identity,
     )
     assert keyless_principal(fact) == f"https://issuer.example {counted}"
+
+
+def test_only_an_x509_signature_is_asked_for_its_key() -> None:
+    """What is managed or keyless is named by its principal alone, whatever else a fact may say."""
+    certified, about = facts.certified(), Digest.of(b"x")
+    assert made_with(replace(certified, key="sha256:a")) == "sha256:a"
+    assert made_with(replace(certified, key=None)) == f"x509 {certified.identity}"
+    assert made_with(Signature("test", about, ("release",), "sha256:release", key="sha256:a")) == "sha256:release"
+    said = replace(facts.statement("t", {}, "ci"), principal="x509 sha256:r CN=a", identity="CN=a")
+    assert made_with(said) == "x509 CN=a"
 
 
 def test_one_subject_with_two_keys_is_one_signer(tmp_path: Path) -> None:

@@ -258,6 +258,14 @@ def test_denials_name_the_pointer_and_both_values(tmp_path: Path) -> None:
     assert unreadable == "one by ci, but its predicate has numbers that not every reader reads alike"
 
 
+def test_denials_name_every_signer_and_every_value(tmp_path: Path) -> None:
+    policy = wanting(tmp_path / "p", '{ "/verificationResult" = ["PASSED", "WARNED"] }')
+    other = text(verdict(policy, statement(VSA, OK, "release", "qa")))[0]
+    assert other == "one by release, qa, but it is by release, qa, whom the rule does not name for it"
+    failed = text(verdict(policy, statement(VSA, {"verificationResult": "FAILED"}, "ci")))[0]
+    assert failed == 'one by ci, but /verificationResult is "FAILED", want "PASSED" or "WARNED"'
+
+
 def test_what_not_every_reader_reads_alike_is_no_input(tmp_path: Path) -> None:
     proof = evidence(statement(VSA, {"n": 1 << 60}, "ci"), statement(VSA, {"n": 1}, "ci"))
     given = document(artifact(), proof, request=Request(), now_ms=NOW, newest_ms=None)

@@ -98,6 +98,20 @@ def test_another_root_or_artifact_is_judged_anew() -> None:
     assert len(memory.rows) == 3
 
 
+def test_memory_is_asked_about_the_artifact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept says about which artifact it is, too; the name alone must tell them apart already."""
+    asked: list[Digest] = []
+    name = remembered.key
+
+    def key(found: Material, about: Digest, by: Mapping[str, Signer], root: Any) -> str:
+        asked.append(about)
+        return name(found, MODEL.digest, by, root)
+
+    monkeypatch.setattr(remembered, "key", key)
+    assert look(everything(), Memory()).signatures
+    assert set(asked) == {MODEL.digest}
+
+
 def test_a_signature_among_the_files_is_remembered() -> None:
     memory, source = Memory(), Shelf()
     raw = modelsig.sign(FILES, RELEASE)
