@@ -15,7 +15,7 @@ system: .venv/.dev; $(RUN) pytest -q tests/system
 interop: .venv/.dev; $(RUN) pytest -q -p no:randomly tests/interop
 bench: .venv/.dev; $(RUN) tests.bench --rounds $(ROUNDS) && $(RUN) tests.bench.trust --rounds $(ROUNDS) && $(RUN) tests.bench.wire
 soak: .venv/.dev; SECMOUNT_TEST_EXAMPLES=$(EXAMPLES) $(RUN) pytest -q -n 2 -p no:randomly --timeout=3600 --hypothesis-seed=$(SEED) tests/property tests/soak && $(MAKE) mutants MODULES=$$([ $(EXAMPLES) -ge 1000 ] || echo 1)
-mutants: .venv/.dev; .venv/bin/mutmut run $$([ -z "$(MODULES)" ] || $(RUN) tests.soak.mutants --choose $(MODULES) --seed $(SEED)) && $(RUN) tests.soak.mutants $(if $(MODULES),,--whole)
+mutants: .venv/.dev; $(RUN) tests.soak.mutate $$([ -z "$(MODULES)" ] || $(RUN) tests.soak.mutants --choose $(MODULES) --seed $(SEED)) && $(RUN) tests.soak.mutants $(if $(MODULES),,--whole)
 peers: ; tests/interop/peers/build
 policies: ; tests/interop/peers/build opa && policies/build
 dist: .venv/.runtime; $(RUN) hatchling build -c -t wheel -t sdist

@@ -1,7 +1,7 @@
-"""What `mutmut run` left alive, beside what was read and explained in survivors/*.toml.
+"""What `tests.soak.mutate` left alive, beside what was read and explained in survivors/*.toml.
 
 python -m tests.soak.mutants [--of CLONE] [--whole]   every survivor that is not explained there; fails if there is one
-python -m tests.soak.mutants --choose 1 --seed 7      names of that many modules, as `mutmut run` wants them
+python -m tests.soak.mutants --choose 1 --seed 7      names of that many modules, as `tests.soak.mutate` wants them
 
 A mutant is known by its function and the lines that it changes, so that neither its number nor its place matters.
 """
@@ -37,7 +37,7 @@ class Mutant:
 def main() -> int:
     """Choose, or compare."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak.mutants")
-    parser.add_argument("--of", type=Path, default=ROOT, help="the clone in which mutmut ran")
+    parser.add_argument("--of", type=Path, default=ROOT, help="the clone in which it ran")
     parser.add_argument("--whole", action="store_true", help="fail if a mutant was not tried, too")
     parser.add_argument("--choose", type=int)
     parser.add_argument("--seed", type=int, default=0)
@@ -66,7 +66,7 @@ def compare(run: Path, *, whole: bool) -> int:
         state = {_SURVIVED: "survived", _UNTESTED: "survived", None: "not tried"}.get(code, "killed")
         counted["timed out" if code in _TIMED_OUT else state] += 1
         if state == "survived":
-            survivors.add(_mutant(run, name))
+            survivors.add(mutant(run, name))
     known = explained()
     for one in sorted(survivors - set(known), key=str):
         print(f"  {{ in = {_text(one.function)}, line = {_text(one.line)}, change = {_text(one.change)} }},")
@@ -88,7 +88,8 @@ def explained() -> dict[Mutant, str]:
     return {Mutant(row["in"], row["line"], row["change"]): group["why"] for group in groups for row in group["mutants"]}
 
 
-def _mutant(run: Path, name: str) -> Mutant:
+def mutant(run: Path, name: str) -> Mutant:
+    """Give what the mutant of that name changes."""
     from mutmut.mutation import diff_apply
 
     module, _, rest = name.rpartition(".")
