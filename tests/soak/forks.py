@@ -1,10 +1,10 @@
 """A pytest plugin: run the tests once, then every mutant in a fork of that process.
 
-mutmut starts pytest anew for each mutant; of the half second that takes, the tests need a hundredth. Here the tests are
-imported once, and a child of that process runs those that reach the changed function until one fails: the one that
-failed last, then the quickest files. Two things follow, and both are looked after: a child without any change must pass
-every test (the first one is that), and what the first run kept in memory can hide a change, so that `tests.soak.mutate`
-tries survivors once more from nothing. It runs this in mutmut's folder `mutants`, with `-p tests.soak.forks`.
+mutmut starts pytest anew for each mutant, which takes longer than most tests do. Here the tests are imported once; a
+child of that process runs those that reach the changed function until one fails: the one that failed last, then the
+quickest files. Two things follow, and both are looked after: a child without any change must pass every test (the first
+one is that), and what the first run kept in memory can hide a change, so that `tests.soak.mutate` tries survivors once
+more from nothing. It runs this in mutmut's folder `mutants`, with `-p tests.soak.forks`.
 """
 
 from __future__ import annotations

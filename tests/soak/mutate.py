@@ -19,11 +19,11 @@ from pathlib import Path
 
 from mutmut.mutation.data import SourceFileMutationData
 
+from tests.soak.forks import KILLED, SURVIVORS
 from tests.soak.mutants import ROOT, explained, mutant
 
 FOLDER = ROOT / "mutants"
-_KILLED = 1
-_MEMORY = "/dev/shm"  # tests write ten thousand folders an hour: not to a disk where memory can hold them
+_MEMORY = "/dev/shm"  # most tests write a policy: not to a disk where memory can hold it
 
 
 def main() -> int:
@@ -49,7 +49,7 @@ def attempt(
     forks = ["-s", "--tb=native", "-p", "tests.soak.forks", f"--children={children}", "--timeout=0", *wanted]
     if status := _pytest([*arguments, *forks, *tests], environment):
         return status
-    survivors: dict[str, list[str]] = json.loads((FOLDER / "survivors.json").read_text(encoding="utf-8"))
+    survivors: dict[str, list[str]] = json.loads((FOLDER / SURVIVORS).read_text(encoding="utf-8"))
     known = explained()
     for name, reaching in survivors.items():
         alone = environment | {"MUTANT_UNDER_TEST": name}
@@ -80,7 +80,7 @@ def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
 def _write_killed(name: str) -> None:
     data = SourceFileMutationData(path=Path(f"{name.rpartition('.')[0].replace('.', '/')}.py"))
     data.load()
-    data.exit_code_by_key[name] = _KILLED
+    data.exit_code_by_key[name] = KILLED
     data.save()
 
 

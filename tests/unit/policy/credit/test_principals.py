@@ -26,7 +26,7 @@ from tests.support import facts, policies
         ("http://h/a@b", "http://h/a@b"),
     ],
 )
-def test_the_last_mark_is_where_an_identity_is_cut(identity: str, counted: str) -> None:
+def test_where_an_identity_is_cut(identity: str, counted: str) -> None:
     fact = Signature(
         format="sigstore-bundle",
         subject=Digest.of(b"x"),
