@@ -133,21 +133,15 @@ def _check_outside(directory: int, store: str, path: str) -> None:
         return
     except OSError as err:
         raise _refused(err, store) from err
-    here = os.dup(directory)
+    here, info = ".", None
     try:
-        while True:
-            info = os.fstat(here)
+        while info is None or not os.path.samestat(os.stat(here, dir_fd=directory), info):
+            info = os.stat(here, dir_fd=directory)
             if os.path.samestat(info, forbidden):
                 raise MountError("SM6015", subject=path, got=f"a directory in the store {store}", want="one outside")
-            above = os.open("..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=here)
-            os.close(here)
-            here = above
-            if os.path.samestat(os.fstat(here), info):
-                return
+            here += "/.."
     except OSError as err:
         raise _refused(err, path) from err
-    finally:
-        os.close(here)
 
 
 def _refused(err: OSError | ValueError, path: str) -> MountError:

@@ -17,6 +17,7 @@ from dataclasses import field
 from typing import Any
 
 from secmount.errors import InputError, Place, StorageError
+from secmount.local.descent import descend
 from secmount.local.fault import faults
 from secmount.local.owned import check_entry, kind, open_directory
 from secmount.policy import input as program_input
@@ -169,15 +170,8 @@ class _Folder:
         *folders, last = parts = name.split("/")
         if len(parts) > DEPTH_LIMIT or any(part in ("", ".", "..") for part in parts) or _CONTROL.search(name):
             raise InputError("SM1213", subject=self.path, got=repr(name), want="a relative path inside the folder")
-        here = os.dup(self.handle)
-        try:
-            for part in folders:
-                inner = self._open(part, here, _DIRECTORY, name)
-                os.close(here)
-                here = inner
+        with descend(self.handle, folders, lambda part, here: self._open(part, here, _DIRECTORY, name)) as here:
             return self._content(last, here, name, limit)
-        finally:
-            os.close(here)
 
     def _open(self, part: str, here: int, flags: int, name: str) -> int:
         """Open an entry of a directory of ours, no link, controlled by nobody else."""

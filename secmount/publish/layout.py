@@ -66,8 +66,8 @@ class LayoutWriter:
     def close(self) -> None:
         """Give the directory handle back."""
         if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
     def add_blob(
         self, data: bytes | Iterable[bytes], media_type: str, *, annotations: Mapping[str, str] | None = None

@@ -63,8 +63,8 @@ class ArchiveFiles:
     def close(self) -> None:
         """Give the archive's descriptor back."""
         if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
 
 class ArchiveSource(Layout):

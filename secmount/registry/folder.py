@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from secmount.errors import RegistryError
+from secmount.local.descent import descend
 from secmount.local.owned import kind
 from secmount.registry.files import OpenFile, fault
 
@@ -53,7 +52,7 @@ class FolderFiles:
         *folders, last = name.split("/")
         shown = f"{self.shown}/{name}"
         try:
-            with _descend(self._handle, folders) as here:
+            with descend(self._handle, folders, _enter) as here:
                 handle = os.open(last, _FILE, dir_fd=here)
         except FileNotFoundError:
             return None
@@ -69,7 +68,7 @@ class FolderFiles:
         """Give the names in `folder` in order, at most `limit`; none if there is no such folder."""
         names = []
         try:
-            with _descend(self._handle, folder.split("/")) as here, os.scandir(here) as entries:
+            with descend(self._handle, folder.split("/"), _enter) as here, os.scandir(here) as entries:
                 for entry in entries:
                     names.append(entry.name)
                     if len(names) == limit:
@@ -83,20 +82,9 @@ class FolderFiles:
     def close(self) -> None:
         """Give the directory handle back."""
         if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
 
-@contextmanager
-def _descend(handle: int, folders: list[str]) -> Iterator[int]:
-    here = handle
-    try:
-        for folder in folders:
-            below = os.open(folder, _FOLDER, dir_fd=here)
-            if here != handle:
-                os.close(here)
-            here = below
-        yield here
-    finally:
-        if here != handle:
-            os.close(here)
+def _enter(name: str, here: int) -> int:
+    return os.open(name, _FOLDER, dir_fd=here)

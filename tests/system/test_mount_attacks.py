@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,46 +207,6 @@ def test_a_mount_under_another_name_is_taken_away(place: Stage, monkeypatch: pyt
         lambda row, source, attributes: real(row and replace(row, source="x"), source, attributes),
     )
     assert failed(place, sample()).code == "SM6006"
-
-
-@pytest.mark.parametrize("step", ["create", "detached_mount", "attach", "after"])
-def test_an_interrupt_leaves_nothing(place: Stage, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    before = descriptors()
-    if step == "after":
-        monkeypatch.setattr(inspection, "check_row", interrupt)
-    else:
-        monkeypatch.setattr(linux, step, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        place.mount(sample())
-    assert place.rows() == []
-    assert not place.target.exists()
-    assert descriptors() == before
-
-
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # a file just opened is left to the collector
-def test_a_real_interrupt_leaves_nothing_or_a_whole_mount(place: Stage) -> None:
-    for delay in range(12):
-        timer = threading.Timer(delay * 0.0004, os.kill, (os.getpid(), signal.SIGINT))
-        mounted: Mounted | None = None
-        with suppress(KeyboardInterrupt):
-            timer.start()
-            mounted = place.mount(sample())
-            timer.join()
-        with suppress(KeyboardInterrupt):
-            timer.join()
-        rows = place.rows()
-        if rows:
-            assert (place.target / "f").read_bytes() == CONTENT
-            mounted = Mounted(str(place.target), "erofs", (), (), None, None, Digest.of(b""), SOURCE, created=True)
-            place.backend.unmount(mounted, lazy=False)
-        assert place.rows() == []
-        if place.target.exists():
-            place.target.rmdir()
 
 
 def test_mounts_of_many_threads_do_not_mix(place: Stage) -> None:

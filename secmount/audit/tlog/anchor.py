@@ -46,8 +46,8 @@ class Anchors:
     def close(self) -> None:
         """Give back the handle of the copy."""
         if self._copy_handle >= 0:
-            os.close(self._copy_handle)
-            self._copy_handle = -1
+            handle, self._copy_handle = self._copy_handle, -1
+            os.close(handle)
 
     @property
     def place(self) -> str | None:

@@ -36,8 +36,8 @@ class Lock:
     def close(self) -> None:
         """Give the handle back, and with it the lock."""
         if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
     def __enter__(self) -> None:
         self._wait(lambda: False)

@@ -107,8 +107,8 @@ class Writer:
 
     def _forget(self) -> None:
         if self._head is not None:
-            os.close(self._head)
-        self._head = None
+            head, self._head = self._head, None
+            os.close(head)
         self._edge = edges.Edge()
         self._offset = 0  # bytes of the last bundle that hold whole entries
         self._torn = 0  # bytes behind them
@@ -265,8 +265,8 @@ class Writer:
     def _finish(self, number: int, risen: Sequence[tuple[int, int, bytes]]) -> None:
         if self._head is not None:
             tilewriter.finish(self._folder, number, head=self._head, leaves=self._edge.leaves, risen=risen)
-            os.close(self._head)
-            self._head = None
+            head, self._head = self._head, None
+            os.close(head)
         self._offset = 0
 
     def _publish(self, needed: int) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, Self
 
 from secmount.errors import ContentError, InputError
+from secmount.local.descent import descend
 from secmount.local.owned import kind
 from secmount.oci.layer import check_path
 from secmount.publish.pack.files import FILE, FileData, Stamp, unreadable
@@ -52,8 +55,8 @@ class Folder:
     def close(self) -> None:
         """Give the handle back."""
         if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
     def entries(self) -> list[Entry]:
         """List everything below, folders before what is in them, by the bytes of their names.
@@ -98,7 +101,7 @@ class Folder:
         except ContentError as err:
             raise InputError("SM1033", subject=ascii(path), got=err.got, want=err.want) from err
         try:
-            with _Parent(self, path) as (parent, name):
+            with self._parent(path) as (parent, name):
                 info = os.stat(name, dir_fd=parent, follow_symlinks=False)
                 target = os.readlink(name, dir_fd=parent) if stat.S_ISLNK(info.st_mode) else ""
         except OSError as err:
@@ -115,34 +118,22 @@ class Folder:
         return Entry(path, "link", executable=False, stamp=stamp, target=target)
 
     def _open(self, path: str, flags: int) -> int:
-        with _Parent(self, path) as (parent, name):
+        with self._parent(path) as (parent, name):
             return os.open(name, flags, dir_fd=parent)
+
+    @contextmanager
+    def _parent(self, path: str) -> Iterator[tuple[int, str]]:
+        """Give the folder that a path's last component is in, reached through no link, and that component."""
+        *above, name = path.split("/")
+        with descend(self._handle, above, _enter) as parent:
+            yield parent, name
 
     def _shown(self, path: str) -> str:
         return f"{self.shown}/{path}" if path else self.shown
 
 
-class _Parent:
-    """The folder that a path's last component is in, reached through no link; for a block."""
-
-    def __init__(self, folder: Folder, path: str) -> None:
-        self._folder, (*self._above, self._name) = folder, path.split("/")
-        self._here = -1
-
-    def __enter__(self) -> tuple[int, str]:
-        self._here = os.dup(self._folder._handle)  # noqa: SLF001  # one class in two halves
-        try:
-            for name in self._above:
-                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self._here)
-                os.close(self._here)
-                self._here = below
-        except BaseException:
-            os.close(self._here)
-            raise
-        return self._here, self._name
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._here)
+def _enter(name: str, here: int) -> int:
+    return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
 
 
 def _leaves(path: str, target: str) -> bool:
