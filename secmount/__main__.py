@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
+import os
 import sys
 
 
 def main() -> None:
     """Run secmount with the process's arguments and leave with design 3.1's exit status."""
-    if sys.argv[1:] in (["--version"], ["-V"]):
+    _leave(_run(sys.argv[1:]))
+
+
+def _run(argv: list[str]) -> int:
+    if argv in (["--version"], ["-V"]):
         from secmount import __version__
 
         print(f"secmount {__version__}")
-        return
-    if len(sys.argv) == 3 and sys.argv[1] == "completion" and not sys.argv[2].startswith("-"):
+        return 0
+    if len(argv) == 2 and argv[0] == "completion" and not argv[1].startswith("-"):
         from secmount.cli.program import scripts
 
-        if sys.argv[2] in scripts.SHELLS:
-            sys.stdout.write(scripts.read(sys.argv[2]))
-            return
+        if argv[1] in scripts.SHELLS:
+            sys.stdout.write(scripts.read(argv[1]))
+            return 0
     gc.set_threshold(100_000)  # a command lives for moments: going through what was imported took a tenth of them
     from secmount.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    return run(argv)
+
+
+def _leave(status: int) -> None:
+    """End the process without taking apart what was imported: that was a tenth of a short command's time.
+
+    Whatever must outlast it is on disk, and closed, when `run` returns. What libraries wish to be called at the end is
+    called. An output that cannot be flushed, or a thread that is waited for, gets the interpreter's own end.
+    """
+    threading = sys.modules.get("threading")
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()] if threading else []
+    if any(not thread.daemon for thread in others):
+        sys.exit(status)
+    atexit._run_exitfuncs()  # noqa: SLF001  # its only name
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(status)
+    os._exit(status)
 
 
 if __name__ == "__main__":

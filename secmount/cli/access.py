@@ -1,7 +1,5 @@
 """`resolve`, `verify`, `pull`, `mount`, `unmount`."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from typing import Annotated

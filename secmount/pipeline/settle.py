@@ -15,7 +15,7 @@ from typing import Any
 from secmount.audit import record
 from secmount.errors import MountError, StorageError
 from secmount.local.boot import boot_id
-from secmount.mount import present, table
+from secmount.mount import table
 from secmount.mount.target import remove_created
 from secmount.pipeline.known import GONE, mounted_of
 from secmount.pipeline.parts import Parts
@@ -84,6 +84,8 @@ def _take_away(parts: Parts, row: MountRow, others: Sequence[MountRow]) -> None:
 
     Whatever belongs to one of `others`, mounts that stand at the same folder, is theirs.
     """
+    from secmount.mount import present  # ctypes and the kernel's structures, which few commands need
+
     expected = mounted_of(row)
     if any(other.backend == row.backend and other.mount_id is None for other in others):
         return  # a copy is made in an empty folder only: the dead command had left nothing

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.errors import StorageError
 from secmount.local.fault import storage_error
@@ -17,6 +17,7 @@ from secmount.local.owned import kind
 from secmount.store.stored import hash_file
 from secmount.tree.dump import Row
 from secmount.upkeep.finding import Finding
+from secmount.value import dataclass
 
 CODE = "SM7043"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

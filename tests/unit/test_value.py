@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 from collections.abc import Callable
 from dataclasses import InitVar, field
@@ -74,6 +75,39 @@ def own(decorator: Any) -> Any:
     return Own
 
 
+def sealed(decorator: Any) -> Any:
+    @decorator(frozen=True, slots=True)
+    class Sealed:
+        name: str
+        seal: InitVar[int]
+        rows: list[int] = field(default_factory=list, hash=False)
+
+        def __post_init__(self, seal: int) -> None:
+            if seal != 7:
+                raise TypeError("only seven makes one")
+
+    return Sealed
+
+
+def ordered(decorator: Any) -> Any:
+    @decorator(frozen=True, slots=True, order=True)
+    class Ordered:
+        name: str
+        size: int = field(compare=False, default=0)
+        rest: int = 0
+
+    return Ordered
+
+
+def mutable(decorator: Any) -> Any:
+    @decorator(slots=True)
+    class Mutable:
+        name: str
+        rows: list[int] = field(default_factory=list)
+
+    return Mutable
+
+
 def unusual(decorator: Any) -> Any:
     @decorator(frozen=True, slots=True)
     class Unusual:
@@ -125,6 +159,57 @@ def test_alike(make: Callable[[Any], Any], arguments: list[tuple[Any, ...]]) -> 
     assert ours.__match_args__ == standard.__match_args__
     assert ours.__slots__ == standard.__slots__
     assert all(a != b for a, b in zip(mine, theirs, strict=True))
+
+
+def test_what_is_passed_on_is_asked_for_and_not_kept() -> None:
+    for made in both(sealed):
+        value = made("a", 7)
+        assert repr(value).endswith("Sealed(name='a', rows=[])")
+        assert (value, dataclasses.asdict(value)) == (made("a", seal=7, rows=[]), {"name": "a", "rows": []})
+        assert (made.__slots__, made.__match_args__) == (("name", "rows"), ("name", "seal", "rows"))
+        assert dataclasses.replace(value, name="b", seal=7) == made("b", 7)
+        with pytest.raises(ValueError, match="seal"):
+            dataclasses.replace(value, name="b")
+        for wrong in (("a", 8), ("a",)):
+            with pytest.raises(TypeError):
+                made(*wrong)
+        assert not hasattr(value, "seal")
+    with pytest.raises(ValueError, match="passed on"):
+
+        @dataclass(frozen=True, slots=True)
+        class Wrong:
+            seal: InitVar[int] = 7
+
+
+def test_ordered() -> None:
+    for made in both(ordered):
+        rows = [made("b"), made("a", 2, 2), made("a", 3, 1), made("a", 1, 2)]
+        assert [(row.name, row.size) for row in sorted(rows)] == [("a", 3), ("a", 2), ("a", 1), ("b", 0)]
+        assert rows[1] == rows[3]
+        assert (rows[1] <= rows[3], rows[1] < rows[3], rows[1] >= rows[3], rows[1] > rows[3]) == (True, False) * 2
+        with pytest.raises(TypeError):
+            assert rows[0] < "a"
+
+
+def test_mutable() -> None:
+    for made in both(mutable):
+        value = made("a", [1])
+        assert value == copy.copy(value) == made("a", [1])
+        value.name = "b"
+        assert value != made("a", [1]) and copy.deepcopy(value) == value
+        assert repr(value).endswith("Mutable(name='b', rows=[1])")
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(value)
+        with pytest.raises(AttributeError):
+            value.other = 1
+
+
+@pytest.mark.parametrize("make", [plain, ordered, mutable, sealed])
+def test_the_marks_are_alike(make: Callable[[Any], Any]) -> None:
+    ours, standard = both(make)
+    for name in ("init", "repr", "eq", "order", "frozen"):
+        assert getattr(ours.__dataclass_params__, name) == getattr(standard.__dataclass_params__, name)
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(standard).parameters)
 
 
 def test_named_arguments_and_defaults() -> None:

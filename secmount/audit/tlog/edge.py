@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secmount.audit.tlog import merkle, tiles
+from secmount.value import dataclass
 
 
 @dataclass(slots=True)

@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TextIO, TypeVar
 
 from secmount.cli.view import render
 from secmount.cli.view.settings import Settings
 from secmount.oci.descriptor import Descriptor
 from secmount.oci.digest import Digest
+from secmount.value import dataclass
 
 QUIET_S = 1.0  # what takes less is not worth a word
 REFRESH_S = 0.1  # between two looks at one bar

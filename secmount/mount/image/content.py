@@ -8,12 +8,12 @@ the last block must be in the blob and must be zero (the padding of a tar member
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from secmount.errors import MountError
 from secmount.oci.digest import Digest
 from secmount.store.blob import Blob
 from secmount.tree.node import Extent
+from secmount.value import dataclass
 
 _NEAR = 16 << 10  # bytes; rests that lie closer than this are read together
 _WINDOW = 64 << 10  # bytes read at once then

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from secmount.errors import RegistryError
 from secmount.oci.instant import Clock
@@ -18,6 +17,7 @@ from secmount.registry.http import tokens
 from secmount.registry.http.challenge import Challenge
 from secmount.registry.http.tokens import Question, Token
 from secmount.registry.http.wire.url import Url
+from secmount.value import dataclass
 
 Ask = Callable[[Question], bytes]  # sends a question to a token server and gives the body of its answer
 
