@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 
 
 def decode_base64(text: str) -> bytes:
@@ -11,7 +11,7 @@ def decode_base64(text: str) -> bytes:
     proto3-JSON readers may take the URL-safe alphabet and missing padding as well. No producer writes them, and what
     two decoders may read differently is not read at all.
     """
-    data = base64.b64decode(text, validate=True)
-    if base64.b64encode(data).decode() != text:
+    data = binascii.a2b_base64(text, strict_mode=True)
+    if binascii.b2a_base64(data, newline=False).decode() != text:
         raise ValueError("base64 is not in its canonical form")
     return data

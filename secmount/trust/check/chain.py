@@ -170,19 +170,26 @@ def _check_path(path: tuple[Certificate, ...], purpose: Purpose) -> None:
     """Check the issuers: each may issue certificates, for this, and that many below it."""
     below = 0  # intermediate certificates under the one at hand that are not self-issued
     for one in path[1:]:
-        _understand(one)
-        basic = _extension(one, x509.BasicConstraints)
-        if basic is None or not basic.value.ca:
-            raise _unfit(one, "a certificate that may not issue others", "a certificate authority's")
-        if basic.value.path_length is not None and below > basic.value.path_length:
-            raise _unfit(one, f"{below} authorities below it", f"at most {basic.value.path_length}")
-        usage = _extension(one, x509.KeyUsage)
-        if usage is not None and not usage.value.key_cert_sign:
-            raise _unfit(one, "no key usage keyCertSign", "key usage keyCertSign")
-        extended = _extension(one, x509.ExtendedKeyUsage)
-        if extended is not None and not {_USE[purpose], ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*extended.value}:
-            raise _unfit(one, _names(frozenset(extended.value)), f"an authority for {purpose}")
+        most = _authority(one, purpose)
+        if most is not None and below > most:
+            raise _unfit(one, f"{below} authorities below it", f"at most {most}")
         below += one.parsed.subject != one.parsed.issuer
+
+
+@lru_cache(maxsize=_KEPT)
+def _authority(one: Certificate, purpose: Purpose) -> int | None:
+    """Check that `one` may issue certificates for `purpose`; give how many authorities may be below it, None: any."""
+    _understand(one)
+    basic = _extension(one, x509.BasicConstraints)
+    if basic is None or not basic.value.ca:
+        raise _unfit(one, "a certificate that may not issue others", "a certificate authority's")
+    usage = _extension(one, x509.KeyUsage)
+    if usage is not None and not usage.value.key_cert_sign:
+        raise _unfit(one, "no key usage keyCertSign", "key usage keyCertSign")
+    extended = _extension(one, x509.ExtendedKeyUsage)
+    if extended is not None and not {_USE[purpose], ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & {*extended.value}:
+        raise _unfit(one, _names(frozenset(extended.value)), f"an authority for {purpose}")
+    return basic.value.path_length
 
 
 def _understand(one: Certificate) -> None:

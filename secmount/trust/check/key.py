@@ -10,12 +10,16 @@ a salt as long as the hash. Each key has exactly one, as the Notary Project's si
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from secmount.trust.spki import PublicKey
+
+_KEPT = 64  # keys kept as the library has them: those of a trust root are asked for every signature
 
 
 def holds(key: PublicKey, signature: bytes, message: bytes) -> bool:
@@ -44,8 +48,7 @@ def holds_jws(key: PublicKey, signature: bytes, message: bytes) -> bool:
             if len(signature) != 2 * half:
                 return False
             both = encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
-            curve = _CURVES[key.kind][0]
-            ec.EllipticCurvePublicKey.from_encoded_point(curve, key.point).verify(both, message, ec.ECDSA(digest))
+            _public(key.kind, key.point).verify(both, message, ec.ECDSA(digest))
         else:
             scheme = padding.PSS(padding.MGF1(digest), digest.digest_size)
             rsa.RSAPublicNumbers(key.exponent, key.modulus).public_key().verify(signature, message, scheme, digest)
@@ -71,15 +74,19 @@ _CURVES: dict[str, tuple[ec.EllipticCurve, tuple[hashes.HashAlgorithm, ...]]] = 
 
 
 def _ecdsa(key: PublicKey, signature: bytes, message: bytes) -> bool:
-    curve, algorithms = _CURVES[key.kind]
-    public = ec.EllipticCurvePublicKey.from_encoded_point(curve, key.point)
-    for algorithm in algorithms:
+    public = _public(key.kind, key.point)
+    for algorithm in _CURVES[key.kind][1]:
         try:
             public.verify(signature, message, ec.ECDSA(algorithm))
         except InvalidSignature:
             continue
         return True
     return False
+
+
+@lru_cache(maxsize=_KEPT)
+def _public(kind: str, point: bytes) -> ec.EllipticCurvePublicKey:
+    return ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[kind][0], point)
 
 
 def _ed25519(key: PublicKey, signature: bytes, message: bytes) -> bool:

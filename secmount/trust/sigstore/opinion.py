@@ -1,8 +1,8 @@
 """What sigstore-python says of a keyless bundle that our own checks accepted: both must.
 
-It reads the bundle itself. Only zeros and empty fields, which ProtoJSON lets a producer leave out and its models
-demand, are put in. What it cannot represent (no log entry or several, an entry without a proof, an entry or a key of a
-kind that it does not know) is for our checks alone: docs/trust.md has the list.
+It reads the bundle itself. Only where it cannot, what ProtoJSON lets a producer leave out and its models demand (zeros
+and empty fields) is put in. What it cannot represent (no log entry or several, an entry without a proof, an entry or a
+key of a kind that it does not know) is for our checks alone: docs/trust.md has the list.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from secmount.trust.root import ROOT_LIMIT, TrustRoot
 from secmount.trust.sigstore import normal
 
 if TYPE_CHECKING:
+    from sigstore.models import Bundle
     from sigstore.verify import Verifier
 
 _ENVELOPES = frozenset({("dsse", "0.0.1"), ("hashedrekord", "0.0.2")})
@@ -55,7 +56,6 @@ def agree(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -> 
 
 def _verify(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -> None:
     from sigstore.hashes import Hashed
-    from sigstore.models import Bundle
     from sigstore.verify import policy
     from sigstore_models.common.v1 import HashAlgorithm
 
@@ -65,7 +65,7 @@ def _verify(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -
             policy.AnyOf([policy.OIDCIssuer(identity.issuer), policy.OIDCIssuerV2(identity.issuer)]),
         ]
     )
-    found = Bundle.from_json(json.dumps(normal.bundle(exact.read(claim.raw, limit=MATERIAL_LIMIT, subject="bundle"))))
+    found = _bundle(claim.raw)
     verifier = _verifier(root.raw)
     if isinstance(claim.content, Envelope):
         signed = verifier.verify_dsse(found, named)
@@ -74,6 +74,17 @@ def _verify(claim: Claim, message: bytes, identity: Identity, root: TrustRoot) -
         return
     digest = hashlib.sha256(message).digest()
     verifier.verify_artifact(Hashed(algorithm=HashAlgorithm.SHA2_256, digest=digest), found, named)
+
+
+def _bundle(raw: bytes) -> Bundle:
+    """Give the bundle as it is, or completed where its producer left out what the models demand."""
+    from sigstore.models import Bundle, InvalidBundle
+
+    try:
+        return Bundle.from_json(raw)
+    except InvalidBundle:
+        whole = normal.bundle(exact.read(raw, limit=MATERIAL_LIMIT, subject="bundle"))
+        return Bundle.from_json(json.dumps(whole))
 
 
 def _tagged(name: str) -> str:
