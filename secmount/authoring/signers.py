@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secmount.oci import instant
-from secmount.trust.signer import KeylessSigner, KeySigner, Signer
+from secmount.trust.signer import KeylessSigner, KeySigner, Signer, X509Signer
 
 
 def kind(signer: Signer) -> str:
@@ -33,4 +33,6 @@ def _when(signer: Signer) -> tuple[str, ...]:
     if signer.revoked:
         return ("REVOKED",)
     bounds = {"from": signer.valid_from, "until": signer.valid_until, "revoked since": signer.revoked_since}
-    return tuple(f"{name} {instant.render(ms)}" for name, ms in bounds.items() if ms is not None)
+    logged = not isinstance(signer, X509Signer) and signer.logged
+    times = (f"{name} {instant.render(ms)}" for name, ms in bounds.items() if ms is not None)
+    return (*times, *(["logged"] if logged else []))

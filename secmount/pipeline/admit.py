@@ -132,9 +132,10 @@ def _dating_root(parts: Parts, policy: Policy, now_ms: int) -> TrustRoot | None:
 
 
 def _needs_times(policy: Policy) -> bool:
-    """Whether some managed key is good for a while only: who saw its signatures is then asked of the default root."""
-    keys = (signer for signer in policy.signers.values() if isinstance(signer, KeySigner))
-    return any(bound is not None for key in keys for bound in (key.valid_from, key.valid_until, key.revoked_since))
+    """Whether it matters who saw a managed key's signatures, in force for a while or logged: the default root says."""
+    keys = tuple(signer for signer in policy.signers.values() if isinstance(signer, KeySigner))
+    bounds = (bound for key in keys for bound in (key.valid_from, key.valid_until, key.revoked_since))
+    return any(key.logged for key in keys) or any(bound is not None for bound in bounds)
 
 
 def _elsewhere(parts: Parts, rule: Rule, origin: Origin, named: Reference) -> Source | None:

@@ -1,8 +1,9 @@
 """The `[[rules.attestations]]` tables: statements about an artifact that a rule asks for, beside its signatures.
 
 `where` holds pointers into the predicate (RFC 6901) and the values that may stand there, strings, integers or booleans,
-compared by type and exactly. A predicate that lacks the place does not hold: nothing is told from what is not said.
-Design 3.3.
+compared by type and exactly. A predicate that lacks the place does not hold: nothing is told from what is not said. Of
+a verification summary PASSED is asked for where the rule names no result: one that says FAILED is nobody's wish unless
+it is written down. Design 3.3.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from secmount.policy.rules import AttestationRule, Condition, Value
 from secmount.policy.toml import Table, kind
+from secmount.trust.formats import summary
 
 ATTESTATIONS_LIMIT = 32  # tables of one rule
 WHERE_LIMIT = 64  # pointers of one table, and values of one pointer
@@ -27,6 +29,8 @@ SIGNATURES = frozenset(  # predicates that are signatures, and so belong to `sig
     }
 )
 
+
+_PASSED = Condition("/verificationResult", ("verificationResult",), ("PASSED",))
 _TYPE = re.compile(r"[!-~]+", re.ASCII)
 _ESCAPE = re.compile(r"~(?![01])")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
@@ -54,7 +58,10 @@ def _attestation(table: Table, signers: Collection[str]) -> AttestationRule:
             want = ", ".join(sorted(signers)) or "a [signers.NAME] table"
             table.fault("SM1207", "signers", got=repr(name), want=want)
     table.finish()
-    return AttestationRule(table.line() or 0, form or "", named or (), () if where is None else _where(where))
+    conditions = () if where is None else _where(where)
+    if form == summary.PREDICATE and _PASSED.pointer not in {row.pointer for row in conditions}:
+        conditions = (_PASSED, *conditions)
+    return AttestationRule(table.line() or 0, form or "", named or (), conditions)
 
 
 def _where(table: Table) -> tuple[Condition, ...]:

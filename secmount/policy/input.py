@@ -113,7 +113,7 @@ def _artifact(resolution: Resolution, evidence: Evidence) -> Json:
             "media_types": [
                 fold(text)
                 for text in (
-                    *(() if index is None else (index.media_type,)),
+                    *(() if index is None else filter(None, (index.media_type, index.artifact_type))),
                     manifest.media_type,
                     manifest.artifact_type,
                     manifest.config.media_type,

@@ -54,7 +54,8 @@ def _denied(resolution: Resolution, deny: Deny, shapes: list[LayerShape]) -> Ite
     if set(digests) & set(deny.digests):
         yield "a digest is denied"
     types = [manifest.media_type, manifest.artifact_type, manifest.config.media_type]
-    types += [layer.media_type for layer in manifest.layers] + ([] if index is None else [index.media_type])
+    types += [layer.media_type for layer in manifest.layers]
+    types += [] if index is None else filter(None, (index.media_type, index.artifact_type))
     if any(pattern.matches(text) for pattern in deny.media_types for text in types):
         yield "a media type is denied"
     paths = [each.path for each in shapes if each.kind == "file" and each.path is not None]

@@ -48,6 +48,7 @@ class Signature:
     root_updated_ms: int | None = None  # when that root was last vouched for, where anyone says
     files: Mapping[str, Digest] | None = field(default=None, hash=False)  # what a model signature says the tree is
     expires_ms: int | None = None  # until when it counts: signed, or the end of a certificate without a stamp
+    logged: bool = False  # a transparency log of the root, of the default one for a managed key, has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Attestation:
     root_updated_ms: int | None = None
     expires_ms: int | None = None
     bound_to: str | None = None
+    logged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

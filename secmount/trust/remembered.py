@@ -1,8 +1,9 @@
 """Verified evidence, remembered: what was judged once need not be judged again under the very same circumstances.
 
-The key covers all that a judgement depends on: this program's version, the artifact, every byte of the material and of
-its carrier, the complete value of every signer, the trust roots. What depends on the time of day is never remembered,
-nor is anything that RFC 8785 cannot write. Whoever can change the memory can change the policy's other memos as well.
+The key covers all that a judgement depends on: the versions of this program and of the libraries that judge, the
+artifact, every byte of the material and of its carrier, the complete value of every signer, the trust roots. What
+depends on the time of day is never remembered, nor is anything that RFC 8785 cannot write. Whoever can change the
+memory can change the policy's other memos as well.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from secmount.trust.judge.verdict import Judged
 from secmount.trust.material import Material
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import Signer, X509Signer
+from secmount.trust.sigstore import version
 
-FORM = 4  # of what is written; part of every key, to be raised when judging changes without a new version
+FORM = 5  # of what is written; part of every key, to be raised when judging changes without a new version
 _LIMIT = 4 << 20  # bytes of one remembered judgement; a model signature's list of files makes the long ones
 _PLAIN = (str, int, type(None))
 
@@ -43,7 +45,7 @@ def key(material: Material, about: Digest, signers: Mapping[str, Signer], root: 
     """Name everything that judging `material` about the artifact depends on but for the time."""
     layer = material.layer
     parts = [
-        [secmount.__version__, FORM],
+        [secmount.__version__, FORM, *version.judging()],
         str(about),
         [material.format, layer.media_type, str(layer.digest), dict(layer.annotations), material.own],
         str(material.manifest.digest),

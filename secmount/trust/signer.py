@@ -27,6 +27,7 @@ class KeySigner:
     revoked: bool = False
     revoked_since: int | None = None
     message_signature: bool = False  # a bare signature over the manifest's bytes counts, too
+    logged: bool = False  # counts only with an entry in a transparency log that holds
 
 
 class IdentityPattern(Protocol):
@@ -55,6 +56,7 @@ class KeylessSigner:
     revoked: bool = False
     revoked_since: int | None = None
     message_signature: bool = False
+    logged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

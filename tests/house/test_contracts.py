@@ -20,7 +20,13 @@ REQUIREMENTS = [Requirement(text) for text in PROJECT["project"]["dependencies"]
 # Design section 2: the doors, by the module that is imported.
 DOORS = {
     "backports": {"secmount.tree"},
-    "cryptography": {"secmount.trust.check", "secmount.trust.formats", "secmount.publish", "secmount.audit"},
+    "cryptography": {
+        "secmount.trust.check",
+        "secmount.trust.formats",
+        "secmount.trust.sigstore.version",
+        "secmount.publish",
+        "secmount.audit",
+    },
     "ctypes": {"secmount.mount.linux"},
     "msgspec": {"secmount.oci", "secmount.config"},
     "opapywasm": {"secmount.policy.wasm"},

@@ -109,7 +109,8 @@ def test_annotations_of_a_keyless_signature(notes: dict[str, str]) -> None:
     for one in found.considered:
         assert one.outcome == "counts" or (one.code or "").startswith(CODES), one
     for signature in found.signatures:  # the stamp or the entry may be gone, and the time is then the other's
-        assert replace(signature, material=None, time=KEYLESS_TRUTH.time) == KEYLESS_TRUTH
+        assert replace(signature, material=None, time=KEYLESS_TRUTH.time, logged=True) == KEYLESS_TRUTH
+        assert signature.logged is ("dev.sigstore.cosign/bundle" in notes)
         assert signature.time.not_before == KEYLESS_TRUTH.time.not_before
         assert signature.time.not_after in (KEYLESS_TRUTH.time.not_after, world.NOW_MS + 30_000)
 

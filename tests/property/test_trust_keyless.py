@@ -58,7 +58,8 @@ def check(raw: bytes, form: str) -> None:
         return
     assert found.considered.outcome == "counts" or (found.considered.code or "").startswith("SM2")
     for signature in found.signatures:
-        assert replace(signature, material=None) == truth(form)
+        assert replace(signature, material=None, logged=True) == truth(form)
+        assert signature.logged is bool(decoded(raw)["verificationMaterial"].get("tlogEntries"))
 
 
 @examples(300)

@@ -32,6 +32,7 @@ WORKFLOW = f"{CALLER}/.github/workflows/release.yml"
 TAG = f"{WORKFLOW}@refs/tags/v1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 VSA = "https://slsa.dev/verification_summary/v1"
+TESTED = "https://acme.example/tested/v1"  # a type of which nothing is asked but what a rule writes
 ROOT_TYPE = b"application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 AUTHORITY = b'{"uri":"https://fulcio.example","certChain":{"certificates":[{"rawBytes":"AAAA"}]}}'
 ROOT = b'{"mediaType":"' + ROOT_TYPE + b'","tlogs":[],"certificateAuthorities":[' + AUTHORITY + b"]}"

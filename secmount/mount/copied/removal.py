@@ -36,10 +36,9 @@ def remove(target: int, record: Record) -> tuple[str, ...]:
 class _Removal:
     record: Record
     left: set[str] = field(default_factory=set)
-    children: dict[str, list[Entry]] = field(init=False)
+    children: dict[str, list[Entry]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.children = {}
         for entry in self.record.entries:
             self.children.setdefault(os.path.dirname(entry.path), []).append(entry)
 

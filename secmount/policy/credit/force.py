@@ -11,7 +11,7 @@ from secmount.policy.credit.fits import Fact, meant
 from secmount.policy.credit.question import Question
 from secmount.policy.rules import Rule
 from secmount.trust.evidence import Signature
-from secmount.trust.signer import KeylessSigner, KeySigner, Signer
+from secmount.trust.signer import KeylessSigner, KeySigner, Signer, X509Signer
 
 SKEW = 300_000  # milliseconds a time may lie in the future; design 3.4
 
@@ -31,7 +31,7 @@ def unacceptable(signature: Signature, signer: Signer, asked: Question) -> str |
 
 def out_of_force(fact: Fact, signer: Signer, asked: Question) -> str | None:
     """Say why what `signer` vouched for does not hold any more, or not yet; a revocation holds whoever names it."""
-    time, what = fact.time, _what(signer)
+    time = fact.time
     for other in asked.policy.signers.values():
         reason = _revoked(fact, other) if meant(other, fact) else None
         if reason is not None:
@@ -40,15 +40,7 @@ def out_of_force(fact: Fact, signer: Signer, asked: Question) -> str | None:
         return "its time lies in the future"
     if fact.expires_ms is not None and asked.now_ms >= fact.expires_ms:
         return f"it counted until {instant.render(fact.expires_ms)}"
-    if (signer.valid_from, signer.valid_until) == (None, None):
-        return None
-    if time.not_after is None:
-        return f"{what} has a window, and no third party says when it signed"
-    if signer.valid_from is not None and time.not_after < signer.valid_from:
-        return f"{what} was not valid yet when it signed, only from {instant.render(signer.valid_from)}"
-    if signer.valid_until is not None and time.not_after >= signer.valid_until:
-        return f"{what} was not valid any more when it signed, only until {instant.render(signer.valid_until)}"
-    return None
+    return _unlogged(fact, signer) or _out_of_window(fact, signer)
 
 
 def stale(fact: Fact, signer: Signer, asked: Question) -> str | None:
@@ -63,6 +55,25 @@ def stale(fact: Fact, signer: Signer, asked: Question) -> str | None:
     if asked.now_ms - fact.root_updated_ms <= max_age:
         return None
     return f"the trust root of {signer.name} was last vouched for at {instant.render(fact.root_updated_ms)}"
+
+
+def _unlogged(fact: Fact, signer: Signer) -> str | None:
+    if fact.logged or isinstance(signer, X509Signer) or not signer.logged:
+        return None
+    return f"{signer.name} must have it logged, and no transparency log is known to have it"
+
+
+def _out_of_window(fact: Fact, signer: Signer) -> str | None:
+    time, what = fact.time, _what(signer)
+    if (signer.valid_from, signer.valid_until) == (None, None):
+        return None
+    if time.not_after is None:
+        return f"{what} has a window, and no third party says when it signed"
+    if signer.valid_from is not None and time.not_after < signer.valid_from:
+        return f"{what} was not valid yet when it signed, only from {instant.render(signer.valid_from)}"
+    if signer.valid_until is not None and time.not_after >= signer.valid_until:
+        return f"{what} was not valid any more when it signed, only until {instant.render(signer.valid_until)}"
+    return None
 
 
 def _what(signer: Signer) -> str:

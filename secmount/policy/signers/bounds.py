@@ -21,6 +21,7 @@ class Bounds:
     revoked: bool
     revoked_since: int | None
     message_signature: bool
+    logged: bool
 
 
 @dataclass(frozen=True, slots=True)

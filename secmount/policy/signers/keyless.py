@@ -49,6 +49,7 @@ def read(table: Table, bounds: Bounds, files: Files) -> KeylessSigner | None:
         revoked=bounds.revoked,
         revoked_since=bounds.revoked_since,
         message_signature=bounds.message_signature,
+        logged=bounds.logged,
     )
 
 

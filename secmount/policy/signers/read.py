@@ -19,7 +19,7 @@ from secmount.trust.signer import KeylessSigner, KeySigner, Signer
 
 SIGNERS_LIMIT = 1_000
 KEYED = frozenset({"key"})
-EVERY = frozenset({"valid", "revoked", "revoked-since", "message-signature"})
+EVERY = frozenset({"valid", "revoked", "revoked-since", "message-signature", "logged"})
 KINDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"key": KEYED, "issuer": keyless.KEYS, "x509": certificates.KEYS}
 )
@@ -76,6 +76,9 @@ def _signer(name: str, table: Table, files: Files) -> Signer | None:
         signer = keyless.read(table, bounds, files)
     else:
         signer = certificates.read(table, bounds, files)
+        if bounds.logged:
+            got, want = "logged beside x509", "no logged: log entries beside such signatures are not read"
+            table.fault("SM1205", "logged", got=got, want=want)
     table.asked |= EVERY.union(*KINDS.values())
     table.finish()
     return signer
@@ -87,8 +90,8 @@ def _bounds(name: str, table: Table) -> Bounds:
     revoked, since = table.flag("revoked"), table.instant("revoked-since")
     if revoked and since is not None:
         table.fault("SM1205", "revoked-since", got="revoked and revoked-since", want="one of them")
-    message_signature = bool(table.flag("message-signature"))
-    return Bounds(name, table.line() or 0, start, end, bool(revoked), since, message_signature)
+    message_signature, logged = bool(table.flag("message-signature")), bool(table.flag("logged"))
+    return Bounds(name, table.line() or 0, start, end, bool(revoked), since, message_signature, logged)
 
 
 def _window(window: Table | None) -> tuple[int | None, int | None]:
@@ -124,5 +127,6 @@ def _keyed(table: Table, bounds: Bounds, files: Files) -> KeySigner | None:
             revoked=bounds.revoked,
             revoked_since=bounds.revoked_since,
             message_signature=bounds.message_signature,
+            logged=bounds.logged,
         )
     return None

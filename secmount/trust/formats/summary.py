@@ -1,7 +1,7 @@
 """SLSA verification summaries (VSA) v1: read so far that a policy's `where` meets what the specification promises.
 
-`https://slsa.dev/spec/v1.0/verification_summary`. A summary is an attestation, whatever its result: that it says PASSED
-and of which resource is for the rule to demand.
+`https://slsa.dev/spec/v1.0/verification_summary`. A summary is an attestation, whatever its result: which one it must
+have (PASSED, unless another is named) and of which resource is the rule's to demand.
 """
 
 from __future__ import annotations

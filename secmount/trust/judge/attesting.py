@@ -21,9 +21,13 @@ def every(claim: Claim, made: Made, roots: Roots, *, second: bool) -> tuple[Atte
     return (*(Attested(ms, STAMP) for ms in stamped), *(Attested(ms, LOG) for ms in logged if ms is not None))
 
 
-def sound(claim: Claim, made: Made, roots: Roots) -> tuple[Attested, ...]:
-    """Give the times of those stamps and log entries that hold; the others are nobody's word and add nothing."""
-    found = []
+def sound(claim: Claim, made: Made, roots: Roots) -> tuple[tuple[Attested, ...], bool]:
+    """Give the times of those stamps and log entries that hold, and whether an entry does.
+
+    The others are nobody's word and add nothing.
+    """
+    found: list[Attested] = []
+    logged = False
     for one in claim.stamps:
         try:
             found.append(Attested(_stamped(one, claim, roots, second=True), STAMP))
@@ -34,9 +38,10 @@ def sound(claim: Claim, made: Made, roots: Roots) -> tuple[Attested, ...]:
             ms = log.verify(entry, made, roots.logs)  # without a promise it gives no time, stamped or not
         except TrustError:
             continue
+        logged = True
         if ms is not None:
             found.append(Attested(ms, LOG))
-    return tuple(found)
+    return tuple(found), logged
 
 
 def _stamped(one: bytes, claim: Claim, roots: Roots, *, second: bool) -> int:

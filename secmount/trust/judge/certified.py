@@ -117,6 +117,7 @@ def _keyless(
         claims=identity.claims,
         root=root.digest,
         root_updated_ms=root.updated_ms,
+        logged=bool(claim.entries),  # each was proven
     )
     return _Fit(fitting, holder, proven, root)
 
@@ -141,7 +142,7 @@ def _step(err: TrustError) -> int:
 
 
 def _standing(fits: list[_Fit], said: Meaning) -> list[_Fit]:
-    """Give those of `fits` that have signers in force; raise `TrustError` SM2015 if none has."""
+    """Give those of `fits` that have signers in force; raise `TrustError` SM2015 or SM2041 if none has."""
     standing: list[_Fit] = []
     missed: list[TrustError] = []
     for fit in fits:
@@ -159,7 +160,7 @@ def _held(fit: _Fit, said: Meaning) -> Holder:
     time, inside = fit.holder.time, said.said.time
     if time.not_before is None:
         time = replace(time, not_before=inside.not_before, not_before_source=inside.not_before_source)
-    standing = in_force(fit.signers, time)
+    standing = in_force(fit.signers, time, logged=fit.holder.logged)
     ends = [ms for ms in (fit.holder.expires_ms, said.expires_ms) if ms is not None]
     names = tuple(signer.name for signer in standing)
     return replace(fit.holder, signers=names, time=time, expires_ms=min(ends, default=None))

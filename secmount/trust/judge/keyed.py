@@ -1,7 +1,8 @@
 """Claims by a managed key: under every configured key, and never under one that the material chooses.
 
 Log entries and stamps beside such a signature decide nothing about it: the key does. They only say when it was made,
-and only where they hold under the default root; one that does not adds nothing (docs/trust.md).
+and that it was logged where a signer must be, and only where they hold under the default root; one that does not adds
+nothing (docs/trust.md).
 """
 
 from __future__ import annotations
@@ -34,24 +35,23 @@ def judge(
     try:
         holders = _holders(claim, about, signers)
         said = meaning.read(claim, about, bare=all(signer.message_signature for signer in holders))
-        attested = _attested(claim, about, holders[0], root)
+        attested, logged = _attested(claim, about, holders[0], root)
         time = times.span(said.said.time, attested)
-        standing = in_force(holders, time)
+        standing = in_force(holders, time, logged=logged)
     except TrustError as err:
         names = tuple(signer.name for signer in holders)
         return Judged(refused(err, claim.format, about.digest, material=claim.material, signers=names))
     principal = holders[0].principal
     names = tuple(signer.name for signer in standing)
-    return found(
-        claim, about.digest, (Holder(names, principal, time, key=principal, expires_ms=said.expires_ms),), said
-    )
+    holder = Holder(names, principal, time, key=principal, expires_ms=said.expires_ms, logged=logged)
+    return found(claim, about.digest, (holder,), said)
 
 
 def _attested(
     claim: Claim, about: Manifest | Index, signer: KeySigner, root: TrustRoot | None
-) -> tuple[times.Attested, ...]:
+) -> tuple[tuple[times.Attested, ...], bool]:
     if root is None or not (claim.entries or claim.stamps):
-        return ()
+        return (), False
     from secmount.trust.check.log import Made  # X.509 and CMS, a tenth of a second that few keys' signatures need
     from secmount.trust.judge import attesting
 
@@ -61,7 +61,7 @@ def _attested(
     try:
         roots = parse(root)
     except TrustError:
-        return ()  # the key decides; a root that cannot be read attests nothing
+        return (), False  # the key decides; a root that cannot be read attests nothing
     return attesting.sound(claim, made, roots)
 
 

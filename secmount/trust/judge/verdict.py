@@ -15,7 +15,7 @@ from secmount.value import dataclass
 # Sound as far as it was looked at, but not by or for whom it must be.
 _UNACCEPTABLE = frozenset(
     {"SM2004", "SM2006", "SM2007", "SM2008", "SM2009", "SM2012", "SM2014", "SM2015", "SM2016", "SM2021", "SM2022"}
-    | {"SM2028", "SM2030", "SM2031", "SM2032", "SM2033", "SM2034", "SM2035", "SM2037", "SM2039"}
+    | {"SM2028", "SM2030", "SM2031", "SM2032", "SM2033", "SM2034", "SM2035", "SM2037", "SM2039", "SM2041"}
     | {"SM2062", "SM2063", "SM2072", "SM2073"}
 )
 
@@ -43,6 +43,7 @@ class Holder:
     root: str | None = None
     root_updated_ms: int | None = None
     expires_ms: int | None = None
+    logged: bool = False  # an entry in a transparency log of the root holds
 
 
 def found(claim: Claim, about: Digest, holders: tuple[Holder, ...], meaning: Meaning) -> Judged:
@@ -77,6 +78,7 @@ def _signature(claim: Claim, about: Digest, holder: Holder, meaning: Meaning) ->
         root_updated_ms=holder.root_updated_ms,
         files=meaning.files,
         expires_ms=holder.expires_ms,
+        logged=holder.logged,
     )
 
 
@@ -97,6 +99,7 @@ def _attestation(claim: Claim, about: Digest, holder: Holder, meaning: Meaning) 
         root_updated_ms=holder.root_updated_ms,
         expires_ms=holder.expires_ms,
         bound_to=meaning.said.bound_to,
+        logged=holder.logged,
     )
 
 

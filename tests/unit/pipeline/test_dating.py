@@ -1,4 +1,4 @@
-"""Under which root it is asked when a managed key signed: the default one, unless the policy says it is too old."""
+"""Under which root it is asked who saw a managed key sign: the default one, unless the policy says it is too old."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ BOUNDED = "valid = { from = 2020-01-01T00:00:00Z }"
 
 
 @pytest.mark.parametrize(
-    ("age", "oldest", "asked"),
+    ("bounds", "age", "oldest", "asked"),
     [
-        (29 * DAY, "30d", True),
-        (31 * DAY, "30d", False),
-        (None, "30d", False),
-        (-DAY, "30d", False),
-        (31 * DAY, None, True),
-        (None, None, True),
+        (BOUNDED, 29 * DAY, "30d", True),
+        (BOUNDED, 31 * DAY, "30d", False),
+        (BOUNDED, None, "30d", False),
+        (BOUNDED, -DAY, "30d", False),
+        (BOUNDED, 31 * DAY, None, True),
+        (BOUNDED, None, None, True),
+        ("logged = true", 29 * DAY, "30d", True),
+        ("logged = true", 31 * DAY, "30d", False),
+        ("logged = true", None, None, True),
     ],
 )
 def test_a_root_that_is_too_old_says_nothing_of_managed_keys(
-    secmount: Desk, monkeypatch: pytest.MonkeyPatch, age: int | None, oldest: str | None, *, asked: bool
+    secmount: Desk, monkeypatch: pytest.MonkeyPatch, bounds: str, age: int | None, oldest: str | None, *, asked: bool
 ) -> None:
     """An old root does not know of logs that were closed since: who has such a log's key could sign yesterday."""
     secmount.ready()
@@ -45,7 +48,7 @@ def test_a_root_that_is_too_old_says_nothing_of_managed_keys(
     monkeypatch.setattr(assembly, "default_root", lambda *_: root)
     monkeypatch.setattr(admit, "gather", noting)
     policy = secmount.folder / "policy" / "policy.toml"
-    text = policy.read_text().replace("[signers.release]", f"[signers.release]\n{BOUNDED}")
+    text = policy.read_text().replace("[signers.release]", f"[signers.release]\n{bounds}")
     policy.write_text(
         text.replace("version = 1", f'version = 1\n[trust]\nmax-root-age = "{oldest}"' if oldest else "version = 1")
     )

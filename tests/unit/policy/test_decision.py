@@ -220,7 +220,7 @@ def test_a_lie_about_layers_allows_nothing(tmp_path: Path, approved: list[int]) 
     assert "the approved layers are not" in told
 
 
-INDEX = replace(policies.index(), raw=b'{"manifests":[]}')  # other bytes than the config's
+INDEX = replace(policies.index(), raw=b'{"manifests":[]}', artifact_type="application/vnd.acme.set")
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,7 @@ INDEX = replace(policies.index(), raw=b'{"manifests":[]}')  # other bytes than t
         (f'digests = ["{digest("config")}"]', "a digest"),
         (f'digests = ["{digest("index")}"]', "a digest"),
         ('media-types = ["application/vnd.oci.image.index.**"]', "a media type"),
+        ('media-types = ["application/vnd.ACME.set"]', "a media type"),
         (f'digests = ["sha512:{hashlib.sha512(INDEX.raw).hexdigest()}"]', "a digest"),
         ('media-types = ["*/vnd.cncf.model.weight.**"]', "a media type"),
         ('media-types = ["application/vnd.oci.image.manifest.**"]', "a media type"),

@@ -35,6 +35,7 @@ valid = {{ from = 2026-01-01T00:00:00Z, until = 2027-01-01T00:00:00+01:00 }}
 revoked-since = 2026-11-01T00:00:00Z
 revoked = false
 message-signature = true
+logged = true
 {CI}
 valid = {{ from = 2026-01-01T00:00:00Z }}
 {PERSON.replace("trusted-root", "#")}

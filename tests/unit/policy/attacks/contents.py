@@ -15,10 +15,12 @@ from tests.support import facts
 from tests.support.facts import (
     CI,
     PROVENANCE,
+    TESTED,
     VSA,
     evidence,
+    keyless,
 )
-from tests.support.policies import MODEL, NAME, SIGNERS, artifact, judge, layer, signed, write
+from tests.support.policies import MODEL, NAME, SIGNERS, artifact, index, judge, layer, signed, write
 from tests.unit.policy.attacks.row import attack, met, refused
 
 
@@ -38,6 +40,31 @@ def _(root: Path) -> str:
     return met(facts.load(root, 'signers = ["release"]'), evidence(vsa))
 
 
+@attack("failed-summary-of-any-content", "a summary that says FAILED, where the rule names no result", "SM3025")
+def _(root: Path) -> str:
+    table = f'[[rules.attestations]]\ntype = "{VSA}"\nsigners = ["ci"]'
+    failed = facts.statement(VSA, {"verificationResult": "FAILED"}, "ci")
+    return met(facts.load(root, f'signers = ["release"]\n{table}'), evidence(signed("release"), failed))
+
+
+@attack("index-of-a-denied-type", "an index of a denied artifact type leads to a manifest of another", "SM3020")
+def _(root: Path) -> str:
+    policy = facts.load(root, 'signers = ["release"]', top='[deny]\nmedia-types = ["application/vnd.evil"]')
+    through = replace(index(), artifact_type="application/vnd.Evil")
+    verdict = judge(policy, artifact(index=through), evidence(signed("release", about="index")))
+    return "allowed" if isinstance(verdict, Approved) else verdict.decision.deny[0]
+
+
+@attack("forged-fact-of-a-log", "unlogged evidence of a watched signer is slipped in after it was judged", "SM3096")
+def _(root: Path) -> str:
+    policy = facts.load(root, 'signers = ["ci-workflow"]', signers=f"{CI}logged = true\n")
+    assert isinstance(judge(policy, artifact(), evidence(keyless(logged=True))), Approved)
+    try:
+        return met(policy, evidence(keyless()))
+    except SecmountError as err:
+        return err.code
+
+
 @attack("signature-as-attestation", "a rule takes a signature for a statement about the artifact", "SM1205")
 def _(root: Path) -> str:
     form = "https://sigstore.dev/cosign/sign/v1"
@@ -45,9 +72,9 @@ def _(root: Path) -> str:
     return refused(root, f"version = 1\n{SIGNERS}{rule}")
 
 
-def passed(root: Path, where: str = '{ "/verificationResult" = ["PASSED"] }') -> Policy:
-    """Load a policy that wants a VSA by `ci` beside the signature by `release`."""
-    table = f'[[rules.attestations]]\ntype = "{VSA}"\nsigners = ["ci"]\nwhere = {where}'
+def passed(root: Path, where: str = '{ "/verificationResult" = ["PASSED"] }', *, form: str = VSA) -> Policy:
+    """Load a policy that wants a statement by `ci` beside the signature by `release`."""
+    table = f'[[rules.attestations]]\ntype = "{form}"\nsigners = ["ci"]\nwhere = {where}'
     return facts.load(root, f'signers = ["release"]\n{table}')
 
 
@@ -94,9 +121,9 @@ def _(root: Path) -> str:
 
 @attack("value-of-another-type", 'a predicate says 1 or "true" where the rule wants true', "SM3025")
 def _(root: Path) -> str:
-    policy = passed(root, '{ "/ok" = [true] }')
+    policy = passed(root, '{ "/ok" = [true] }', form=TESTED)
     found = {
-        met(policy, evidence(signed("release"), facts.statement(VSA, {"ok": value}, "ci")))
+        met(policy, evidence(signed("release"), facts.statement(TESTED, {"ok": value}, "ci")))
         for value in (1, "true", [True], {"": True}, None)
     }
     return found.pop() if len(found) == 1 else str(found)
@@ -104,9 +131,9 @@ def _(root: Path) -> str:
 
 @attack("value-elsewhere", "the wanted value stands in another place of the predicate", "SM3025")
 def _(root: Path) -> str:
-    policy = passed(root, '{ "/checks/0/result" = ["PASSED"] }')
+    policy = passed(root, '{ "/checks/0/result" = ["PASSED"] }', form=TESTED)
     found = {
-        met(policy, evidence(signed("release"), facts.statement(VSA, predicate, "ci")))
+        met(policy, evidence(signed("release"), facts.statement(TESTED, predicate, "ci")))
         for predicate in (
             {"checks": [{"result": "FAILED"}, {"result": "PASSED"}]},
             {"checks": {"00": {"result": "PASSED"}}},

@@ -11,7 +11,21 @@ from secmount.policy import denial
 from secmount.policy.decision import Approved
 from secmount.trust.evidence import Considered, Evidence
 from tests.support import facts
-from tests.support.facts import CI, CORP, GITHUB, PERSON, TAG, VSA, WORKFLOW, ann, certified, evidence, judge, keyless
+from tests.support.facts import (
+    CI,
+    CORP,
+    GITHUB,
+    PERSON,
+    TAG,
+    TESTED,
+    VSA,
+    WORKFLOW,
+    ann,
+    certified,
+    evidence,
+    judge,
+    keyless,
+)
 from tests.support.policies import DAY, KEYS, NOW, artifact, digest, signed
 
 OTHER = CI.replace("ci-workflow", "ci-other").replace("**", "v2")
@@ -145,9 +159,9 @@ def test_the_edges_of_a_roots_age(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("length", "shown"), [(198, '"' + "x" * 198 + '"'), (199, '"' + "x" * 199 + "…")])
 def test_a_long_value_of_a_statement_is_cut(tmp_path: Path, length: int, shown: str) -> None:
-    table = f'[[rules.attestations]]\ntype = "{VSA}"\nsigners = ["ci"]\nwhere = {{ "/a" = ["b"] }}'
+    table = f'[[rules.attestations]]\ntype = "{TESTED}"\nsigners = ["ci"]\nwhere = {{ "/a" = ["b"] }}'
     policy = facts.load(tmp_path / "p", f'signers = ["release"]\n{table}')
-    verdict = judge(policy, artifact(), evidence(signed("release"), facts.statement(VSA, {"a": "x" * length}, "ci")))
+    verdict = judge(policy, artifact(), evidence(signed("release"), facts.statement(TESTED, {"a": "x" * length}, "ci")))
     first = next(check for check in verdict.decision.checks if not check.ok)
     assert first.got == f'one by ci, but /a is {shown}, want "b"'
 

@@ -14,7 +14,7 @@ from secmount.policy.decision import Approved, Denied
 from secmount.policy.input import Request, document
 from secmount.policy.rules import Policy
 from tests.support import facts
-from tests.support.facts import CI, VSA, evidence, judge, keyless, statement
+from tests.support.facts import CI, TESTED, VSA, evidence, judge, keyless, statement
 from tests.support.policies import DAY, NAME, NOW, SIGNERS, artifact, codes, digest, index, signed, write
 
 OK = {"verificationResult": "PASSED"}
@@ -22,9 +22,16 @@ PASSED = '{ "/verificationResult" = ["PASSED"] }'
 
 
 def wanting(
-    root: Path, where: str = PASSED, *, who: str = '["ci"]', signers: str = "", top: str = "", bind: str = "named"
+    root: Path,
+    where: str = PASSED,
+    *,
+    form: str = VSA,
+    who: str = '["ci"]',
+    signers: str = "",
+    top: str = "",
+    bind: str = "named",
 ) -> Policy:
-    table = f'[[rules.attestations]]\ntype = "{VSA}"\nsigners = {who}\nwhere = {where}\n'
+    table = f'[[rules.attestations]]\ntype = "{form}"\nsigners = {who}\nwhere = {where}\n'
     return facts.load(root, f'signers = ["release"]\nbind = "{bind}"\n{table}', signers=signers, top=top)
 
 
@@ -161,8 +168,27 @@ def test_a_statement_of_the_future_or_under_a_stale_root(tmp_path: Path) -> None
     ],
 )
 def test_where(tmp_path: Path, where: str, predicate: Any, *, allowed: bool) -> None:
-    outcome = verdict(wanting(tmp_path / "p", where), statement(VSA, predicate, "ci"))
+    outcome = verdict(wanting(tmp_path / "p", where, form=TESTED), statement(TESTED, predicate, "ci"))
     assert codes(outcome) == (() if allowed else ("SM3025",))
+
+
+@pytest.mark.parametrize(
+    ("where", "result", "allowed"),
+    [
+        ("", "PASSED", True),
+        ("", "FAILED", False),
+        ('where = { "/a" = ["x"] }', "PASSED", True),
+        ('where = { "/a" = ["x"] }', "FAILED", False),
+        ('where = { "/verificationResult" = ["PASSED", "FAILED"] }', "FAILED", True),
+        ('where = { "/verificationResult" = ["FAILED"] }', "PASSED", False),
+    ],
+)
+def test_a_summary_must_have_passed_unless_the_rule_names_a_result(
+    tmp_path: Path, where: str, result: str, *, allowed: bool
+) -> None:
+    table = f'signers = ["release"]\n[[rules.attestations]]\ntype = "{VSA}"\nsigners = ["ci"]\n{where}\n'
+    said = statement(VSA, {"verificationResult": result, "a": "x"}, "ci")
+    assert codes(verdict(facts.load(tmp_path / "p", table), said)) == (() if allowed else ("SM3025",))
 
 
 @pytest.mark.parametrize(

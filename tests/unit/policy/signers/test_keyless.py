@@ -12,7 +12,7 @@ from secmount.policy import folder, shipped
 from secmount.policy.toml import Finding
 from secmount.trust.claims import CLAIMS
 from secmount.trust.root import ROOT_LIMIT, TrustRoot
-from secmount.trust.signer import KeylessSigner
+from secmount.trust.signer import KeylessSigner, X509Signer
 from tests.support import facts
 from tests.support.facts import AUTHORITY, CALLER, CI, GITHUB, OTHER_ROOT, PERSON, ROOT, WORKFLOW, default_root, sha256
 from tests.support.policies import write
@@ -201,6 +201,16 @@ def test_the_default_root_is_not_read_for_nobody(tmp_path: Path) -> None:
 def test_a_signer_is_of_one_kind(tmp_path: Path, keys: str, got: str) -> None:
     finding = only(tmp_path / "p", f"[signers.a]\n{keys}\n")
     assert (finding.code, finding.got) == ("SM1205", got)
+
+
+def test_signatures_that_must_be_logged(tmp_path: Path) -> None:
+    toml = f'version = 1\n{CI}logged = true\n{PERSON}logged = false\n[signers.a]\nkey = "keys/ci.pub"\nlogged = true\n'
+    signers = folder.load(write(tmp_path / "p", toml, **facts.FILES), uid=UID).signers
+    found = {name: signer.logged for name, signer in signers.items() if not isinstance(signer, X509Signer)}
+    assert found == {"ci-workflow": True, "person": False, "a": True}
+    for more in ("logged = true\n", "logged = 1\n"):
+        finding = only(tmp_path / more[9], facts.CORP + more)
+        assert (finding.code, finding.subject) == ("SM1205" if "true" in more else "SM1203", "signers.corp.logged")
 
 
 def test_one_identity_under_one_root_has_one_name(tmp_path: Path) -> None:

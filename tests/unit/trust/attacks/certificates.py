@@ -216,6 +216,13 @@ IDENTITIES: tuple[Attack, ...] = (
         certified(claims=[]),
         open=True,
     ),
+    Attack(
+        "signature-never-logged",
+        "signature by a stolen identity that is kept out of the log which its owner watches, with a stamp for a time",
+        "SM2041",
+        bundle(rekor=0, stamps=1),
+        signer=_signed_by(logged=True),
+    ),
     Attack("signer-revoked", "revoked identity", "SM2014", bundle(), open=True, signer=_signed_by(revoked=True)),
     Attack(
         "signer-revoked-since",

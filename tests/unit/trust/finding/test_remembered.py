@@ -145,6 +145,7 @@ CHANGED: dict[str, Callable[[KeySigner], KeySigner]] = {
     "revoked": lambda one: replace(one, revoked=True),
     "revoked_since": lambda one: replace(one, revoked_since=1),
     "message_signature": lambda one: replace(one, message_signature=True),
+    "logged": lambda one: replace(one, logged=True),
 }
 
 
@@ -356,5 +357,5 @@ def test_remembered_evidence_needs_no_cryptography(tmp_path: Path) -> None:
         ).stdout.split()
         for _ in range(2)
     )
-    assert first[:3] == ["2", "cryptography", "sigstore"]
+    assert first[:3] == ["2", "cryptography.hazmat", "sigstore.models"]
     assert second == ["2"]

@@ -21,7 +21,7 @@ from secmount.trust.gather import gather
 from secmount.trust.root import TrustRoot
 from secmount.trust.signer import KeylessSigner, KeySigner, Signer
 
-HEAVY = ("cryptography", "sigstore", "rfc3161_client", "tuf", "pydantic")
+HEAVY = ("cryptography.hazmat", "sigstore.models", "rfc3161_client", "tuf", "pydantic")
 
 
 def main(layout: str, digest: str, policy: str, memory: str) -> None:

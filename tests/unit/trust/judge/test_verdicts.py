@@ -67,6 +67,7 @@ def test_an_attestation_has_all_the_facts_of_a_keyless_signature() -> None:
         root=plain_root().digest,
         root_updated_ms=NOW_MS,
         bound_to="ghcr.io/a/b",
+        logged=True,
     )
 
 
