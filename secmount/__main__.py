@@ -7,10 +7,24 @@ import gc
 import os
 import sys
 
+_INTERRUPTED = 130  # as cli.main leaves, which may not be imported yet
+
 
 def main() -> None:
     """Run secmount with the process's arguments and leave with design 3.1's exit status."""
-    _leave(_run(sys.argv[1:]))
+    try:
+        status = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except KeyboardInterrupt:  # while it was starting
+        status = _INTERRUPTED
+        print("interrupted", file=sys.stderr)
+    except BrokenPipeError:  # the reader has seen enough
+        status = 0
+    except OSError as err:
+        from secmount.cli.main import unprinted
+
+        status = unprinted(err, "version")
+    _leave(status)
 
 
 def _run(argv: list[str]) -> int:
@@ -46,7 +60,7 @@ def _leave(status: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except (OSError, ValueError):
-        sys.exit(status)
+        pass  # what came after the flush in `main` was for standard error, and there is no other place to tell it
     os._exit(status)
 
 

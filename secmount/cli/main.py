@@ -87,11 +87,16 @@ def run(argv: Sequence[str]) -> int:
         return _show(settings, outcome)
     except KeyboardInterrupt:
         return _INTERRUPTED  # what there was to say was on its way
-    except OSError as err:  # such as a full disk behind standard output; what is left in the buffer goes nowhere
-        from secmount.local.fault import storage_error
+    except OSError as err:
+        return unprinted(err, outcome.verb, color=settings.color)
 
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _show(Settings(color=settings.color), Outcome(outcome.verb, error=storage_error(err, "standard output")))
+
+def unprinted(err: OSError, verb: str, *, color: str = "auto") -> int:
+    """Say that standard output took nothing (a full disk behind it); what is left in the buffer goes nowhere."""
+    from secmount.local.fault import storage_error
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _show(Settings(color=color), Outcome(verb, error=storage_error(err, "standard output")))
 
 
 def _command(argv: Sequence[str]) -> Any:

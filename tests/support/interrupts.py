@@ -12,7 +12,6 @@ import secmount
 
 _OURS = str(Path(secmount.__file__).parent) + "/"
 
-
 _Action: TypeAlias = Callable[[], object]
 
 
@@ -23,13 +22,14 @@ def interrupts(prepared: Callable[[], _Action], *, within: str = "") -> Iterator
     line that was interrupted. An action may end as if nothing had been; what it raises must be the interrupt.
     """
     at = 0
-    while where := _run(prepared(), _OURS + within, at):
+    while where := interrupted(prepared(), at, within=within):
         yield where
         at += 1
 
 
-def _run(action: _Action, files: str, at: int) -> str:
-    left, where = at, ""
+def interrupted(action: _Action, at: int, *, within: str = "") -> str:
+    """Run `action`, interrupted at the line of ours that `at` others came before; give it, "" if the end came first."""
+    files, left, where = _OURS + within, at, ""
 
     def enter(frame: FrameType, _: str, __: Any) -> Any:
         return line if frame.f_code.co_filename.startswith(files) else None
