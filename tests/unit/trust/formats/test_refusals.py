@@ -183,7 +183,8 @@ def test_what_is_no_object_where_one_is_signed(value: object) -> None:
     refused("SM2080", lambda: summary.check(value))
     predicate = modelsig.statement(FILES)["predicate"]
     refused("SM2072", lambda: modelsigning.files(Statement((), "", {**predicate, "resources": [value]})))
-    refused("SM2080", lambda: summary.check({**SUMMARY, "verifier": value}))
+    assert refused("SM2080", lambda: summary.check({**SUMMARY, "verifier": value})).endswith(f"got {value!r}")
+    assert refused("SM2080", lambda: summary.check({**SUMMARY, "verificationResult": value})).endswith(f"got {value!r}")
     refused("SM2001", lambda: bundle.parse(encode(value), declared=None))
     refused("SM2010", lambda: statement.parse(encode(value)))
     refused("SM2010", lambda: statement.parse(encode(value) + b"{"))

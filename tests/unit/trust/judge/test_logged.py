@@ -68,16 +68,17 @@ def _other_log(whole: Any) -> None:
         (keyed(**STAMPED), plain_root()),
         (keyed(), None),
         (keyed(), root_of(sigstore(1))),
+        (keyed(), TrustRoot("broken", "sha256:" + "0" * 64, b"{}")),
         (_other_entry(), plain_root()),
         (keyed(edit=_other_log), plain_root()),
     ],
-    ids=["nothing", "stamp", "no root", "another root", "entry of another signature", "unknown log"],
+    ids=["nothing", "stamp", "no root", "another root", "broken root", "entry of another signature", "unknown log"],
 )
 def test_a_managed_keys_signature_that_no_known_log_has_does_not_count(raw: bytes, root: TrustRoot | None) -> None:
     missed = judged(raw, signer(RELEASE, logged=True), root=root)
     assert (missed.signatures, missed.considered.code) == ((), "SM2041")
     (found,) = judged(raw, signer(RELEASE), root=root).signatures
-    assert not found.logged
+    assert found.logged is False
 
 
 def test_one_entry_that_holds_is_enough_for_a_managed_key() -> None:

@@ -14,8 +14,9 @@ from secmount.trust.check.fulcio import Identity
 from secmount.trust.claim import CertificateChain, Envelope
 from secmount.trust.formats import bundle as bundles
 from secmount.trust.formats import dsse
-from secmount.trust.sigstore import opinion
+from secmount.trust.sigstore import normal, opinion
 from tests.support.keyless import Keyless
+from tests.support.layouts import encode
 from tests.support.minisig import GITHUB, NOW, WORKFLOW
 from tests.unit.trust import corporate, world
 from tests.unit.trust.bench import MODEL, RELEASE, signer
@@ -48,12 +49,25 @@ def _counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[ob
     calls: list[object] = []
     plain = getattr(module, name)
 
-    def count(*given: Any) -> None:
+    def count(*given: Any) -> Any:
         calls.append(given)
-        plain(*given)
+        return plain(*given)
 
     monkeypatch.setattr(module, name, count)
     return calls
+
+
+def test_it_is_given_the_bundle_as_it_is_and_completed_only_where_it_cannot_read_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    completed = _counted(monkeypatch, normal, "bundle")
+    whole = made(Keyless(statement=STATEMENT, rekor=2, stamps=1))
+    assert judged(whole, world.signer()).signatures
+    assert completed == []
+    sparse = world.decoded(whole)
+    del sparse["verificationMaterial"]["tlogEntries"][0]["logIndex"]  # as of a log's first entry
+    assert judged(encode(sparse), world.signer()).signatures
+    assert len(completed) == 1
 
 
 def test_what_is_no_bundle_has_no_form() -> None:
