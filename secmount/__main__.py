@@ -12,14 +12,15 @@ _INTERRUPTED = 130  # as cli.main leaves, which may not be imported yet
 
 def main() -> None:
     """Run secmount with the process's arguments and leave with design 3.1's exit status."""
+    status = 0
     try:
         status = _run(sys.argv[1:])
         sys.stdout.flush()
     except KeyboardInterrupt:  # while it was starting
         status = _INTERRUPTED
         print("interrupted", file=sys.stderr)
-    except BrokenPipeError:  # the reader has seen enough
-        status = 0
+    except BrokenPipeError:
+        pass  # the reader has seen enough, which changes nothing about how it went
     except OSError as err:
         from secmount.cli.main import unprinted
 

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -178,16 +179,19 @@ def _misuse(err: TyperException, argv: Sequence[str]) -> InputError:
 def _interrupted(settings: Settings, argv: Sequence[str]) -> int:
     if settings.output == "json":
         shown = document.whole(Outcome(_verb(argv)), _INTERRUPTED)
-        print(json.dumps(shown))
+        with suppress(OSError):  # nobody there to read it, or no room: it was interrupted all the same
+            print(json.dumps(shown), flush=True)
     print("interrupted; an unfinished mount is settled by the next command", file=sys.stderr)
     return _INTERRUPTED
 
 
 def _show(settings: Settings, outcome: Outcome) -> int:
+    """Print the outcome; give its exit status, which a reader that goes away early does not change."""
+    status = _status(outcome)
     try:
         if outcome.lines is not None:
             outcome = _stream(outcome, outcome.lines)
-        status = outcome.exit if outcome.error is None else _status(outcome.error)
+            status = _status(outcome)
         if settings.output == "json" and (outcome.lines is None or outcome.error is not None):
             print(json.dumps(document.whole(outcome, status), ensure_ascii=True))
         elif outcome.text:
@@ -197,14 +201,15 @@ def _show(settings: Settings, outcome: Outcome) -> int:
             _to_stderr(settings, outcome)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status
 
 
-def _status(error: SecmountError) -> int:
+def _status(outcome: Outcome) -> int:
+    if outcome.error is None:
+        return outcome.exit
     from secmount.errors import catalog
 
-    return catalog.exit_status(error)
+    return catalog.exit_status(outcome.error)
 
 
 def _stream(outcome: Outcome, lines: Iterable[str]) -> Outcome:

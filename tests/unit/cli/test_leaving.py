@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import Desk
+
 ROOT = Path(__file__).parents[3]
 START = "import sys, secmount.__main__ as program\nsys.argv = ['secmount', '--version']\n"
 
@@ -65,3 +67,25 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = ended("", stdout=write)
     os.close(write)
     assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("output", ["json", "text"])
+def test_a_denial_is_one_though_nobody_reads_it(secmount: Desk, output: str) -> None:
+    """Behind `secmount verify … | head` and `pipefail`, status 0 would have been read as allowed."""
+    secmount.ready().model("unsigned", key=None)
+    command = [sys.executable, "-m", "secmount", "verify", "oci:models/unsigned:v1", "-o", output]
+    read, write = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment, check=False, timeout=60)
+    os.close(write)
+    assert (done.returncode, b"Traceback" in done.stderr) == (10, False)
+
+
+def test_an_interrupted_command_was_interrupted_though_nobody_reads_it() -> None:
+    interrupted = "import secmount.cli.main as lines\ndef early(_): raise KeyboardInterrupt\nlines._command = early\n"
+    read, write = os.pipe()
+    os.close(read)
+    done = ended(f"{interrupted}sys.argv = ['secmount', 'ls', '-o', 'json']", stdout=write)
+    os.close(write)
+    assert (done.stderr, done.returncode) == ("interrupted; an unfinished mount is settled by the next command\n", 130)
