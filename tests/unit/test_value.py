@@ -168,7 +168,7 @@ def test_what_is_passed_on_is_asked_for_and_not_kept() -> None:
         assert (value, dataclasses.asdict(value)) == (made("a", seal=7, rows=[]), {"name": "a", "rows": []})
         assert (made.__slots__, made.__match_args__) == (("name", "rows"), ("name", "seal", "rows"))
         assert dataclasses.replace(value, name="b", seal=7) == made("b", 7)
-        with pytest.raises(ValueError, match="seal"):
+        with pytest.raises((ValueError, TypeError), match="seal"):  # TypeError from Python 3.13 on
             dataclasses.replace(value, name="b")
         for wrong in (("a", 8), ("a",)):
             with pytest.raises(TypeError):
