@@ -6,13 +6,13 @@ with a pickle inside it, and a pickle as a layer of its own. The bytes are the s
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import tarfile
 
 from secmount.oci.descriptor import Descriptor
 from secmount.publish.layout import LayoutWriter
+from secmount.publish.pack.archive import gzipped
 from secmount.value import dataclass
 
 _MODEL = "application/vnd.cncf.model"
@@ -71,7 +71,7 @@ def _tar_gzip(members: dict[str, bytes]) -> bytes:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))
-    return gzip.compress(out.getvalue(), mtime=0)
+    return b"".join(gzipped([out.getvalue()]))
 
 
 def pack(path: str, tag: str, *, variant: int = 0) -> Descriptor:

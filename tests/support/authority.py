@@ -10,6 +10,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
+def _signing_certificates() -> x509.KeyUsage:
+    rest = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    others = dict.fromkeys((*rest, "encipher_only", "decipher_only"), False)
+    return x509.KeyUsage(key_cert_sign=True, crl_sign=True, **others)
+
+
 def localhost() -> tuple[bytes, bytes, bytes]:
     """Give the authority, and a certificate of localhost with its key; all PEM."""
     now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
@@ -29,7 +35,9 @@ def localhost() -> tuple[bytes, bytes, bytes]:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
         )
-        if not ca:
+        if ca:  # OpenSSL wants it said where Python, from 3.13 on, asks it to be strict
+            builder = builder.add_extension(_signing_certificates(), critical=True)
+        else:
             builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
             builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         made.append(builder.sign(issuer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
