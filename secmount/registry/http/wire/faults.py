@@ -22,6 +22,7 @@ TRANSIENT = frozenset({"SM4101", "SM4104", "SM4105"})  # worth another attempt
 _BUSY = frozenset({429, 502, 503, 504})
 _DATES = {9: "not valid yet", 10: "expired"}
 _NAMES = {62: "for another name", 64: "for another address"}
+_UNKNOWN = frozenset({2, 18, 19, 20, 21})  # no issuer, or a root of its own: openssl-verification-options(1)
 _KNOWN = frozenset(
     {
         *("BLOB_UNKNOWN", "DENIED", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN", "MANIFEST_INVALID", "MANIFEST_UNKNOWN"),
@@ -31,7 +32,7 @@ _KNOWN = frozenset(
 
 
 def failure(err: Exception, *, subject: str) -> RegistryError:
-    """Give what urllib3 raised its code: SM4100–SM4102, SM4130–SM4133, SM4135, SM4141."""
+    """Give what urllib3 raised its code: SM4100–SM4102, SM4130–SM4133, SM4135, SM4137, SM4141."""
     chain = tuple(_chain(err))
     for one in chain:
         if isinstance(one, ssl.SSLCertVerificationError):
@@ -102,7 +103,7 @@ def _certificate(err: ssl.SSLCertVerificationError, subject: str) -> RegistryErr
         return RegistryError("SM4131", subject=subject, got=f"a certificate that is {_DATES[number]}")
     if number in _NAMES or "match" in said:
         return RegistryError("SM4132", subject=subject, got=f"a certificate {_NAMES.get(number, _NAMES[62])}")
-    return RegistryError("SM4130", subject=subject, got=said)
+    return RegistryError("SM4130" if number in _UNKNOWN else "SM4137", subject=subject, got=said)
 
 
 def _handshake(err: ssl.SSLError, subject: str) -> RegistryError:

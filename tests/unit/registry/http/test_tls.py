@@ -27,7 +27,7 @@ CERTIFICATES: dict[str, tuple[Callable[[], Pair], str]] = {
     "not valid yet": (lambda: leaf(authority(), HOST, days=(1, 30)), "SM4131"),
     "for another name": (lambda: leaf(authority(), "other.test"), "SM4132"),
     "for an address only": (lambda: leaf(authority(), "127.0.0.1"), "SM4132"),
-    "for a client, not a server": (lambda: leaf(authority(), HOST, client=True), "SM4130"),
+    "for a client, not a server": (lambda: leaf(authority(), HOST, client=True), "SM4137"),
 }
 
 
